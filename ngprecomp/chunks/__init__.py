@@ -1,0 +1,1 @@
+"""Encoded chunks by grid position, sharded or not behind one call."""

@@ -1,0 +1,1 @@
+"""What the specification says, as pure values and arithmetic: no files, sockets, threads or compression."""

@@ -1,0 +1,75 @@
+"""Boxes of voxels: half-open, x,y,z, absolute coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Triple = tuple[int, int, int]
+
+
+def triple(values: object) -> Triple:
+    """Return three Python ints from any sequence of three integers."""
+    x, y, z = values  # type: ignore[misc]
+    return int(x), int(y), int(z)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The voxels ``lo <= (x, y, z) < hi``.
+
+    Examples
+    --------
+    >>> Box((0, 0, 0), (4, 4, 4)).intersection(Box((2, -1, 0), (9, 2, 4)))
+    Box(lo=(2, 0, 0), hi=(4, 2, 4))
+    """
+
+    lo: Triple
+    hi: Triple
+
+    @classmethod
+    def of_size(cls, size: Triple, at: Triple = (0, 0, 0)) -> Box:
+        """Return the box of `size` voxels whose first voxel is `at`."""
+        return cls(at, (at[0] + size[0], at[1] + size[1], at[2] + size[2]))
+
+    @property
+    def size(self) -> Triple:
+        """Voxels along x, y and z, never negative."""
+        return triple(max(0, hi - lo) for lo, hi in zip(self.lo, self.hi, strict=True))
+
+    @property
+    def empty(self) -> bool:
+        """Whether the box holds no voxel."""
+        return 0 in self.size
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box as an index of an array whose first voxel is 0, 0, 0."""
+        x, y, z = (slice(lo, hi) for lo, hi in zip(self.lo, self.hi, strict=True))
+        return x, y, z
+
+    def intersection(self, other: Box) -> Box:
+        """Return the common voxels; where there are none the box is empty and lies at the larger `lo`."""
+        lo = triple(map(max, self.lo, other.lo))
+        return Box(lo, triple(max(start, end) for start, end in zip(lo, map(min, self.hi, other.hi), strict=True)))
+
+    def hull(self, other: Box) -> Box:
+        """Return the smallest box that holds both."""
+        return Box(triple(map(min, self.lo, other.lo)), triple(map(max, self.hi, other.hi)))
+
+    def contains(self, other: Box) -> bool:
+        """Whether every voxel of `other` lies in this box."""
+        return other.empty or self.intersection(other) == other
+
+    def shifted(self, by: Triple) -> Box:
+        """Return the box moved by a vector."""
+        return Box(
+            triple(a + b for a, b in zip(self.lo, by, strict=True)),
+            triple(a + b for a, b in zip(self.hi, by, strict=True)),
+        )
+
+    def relative_to(self, origin: Triple) -> Box:
+        """Return the box in coordinates in which `origin` is 0, 0, 0."""
+        return self.shifted((-origin[0], -origin[1], -origin[2]))
+
+    def __str__(self) -> str:
+        return ",".join(f"{lo}:{hi}" for lo, hi in zip(self.lo, self.hi, strict=True))

@@ -1,0 +1,1 @@
+"""Compiled loops over voxels and chunk keys; the only floor that imports numba."""

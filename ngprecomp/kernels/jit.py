@@ -1,0 +1,23 @@
+"""The one decorator of all kernels: compiled lazily, cached on disk, run without the interpreter's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(function: F) -> F:
+    """Compile `function` when it is first called; the machine code is cached beside its source file.
+
+    A kernel calls other kernels of its own file only: Numba's cache does not notice a change in another file.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def inline(function: F) -> F:
+    """Compile `function` as a helper that LLVM always inlines into the kernels of the same file."""
+    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[no-any-return]

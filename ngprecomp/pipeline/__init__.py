@@ -1,0 +1,1 @@
+"""Whole-volume jobs: plan, tasks, run, report."""
