@@ -74,6 +74,10 @@ class StorageError(NgprecompError, OSError):
     """A store could not do what was asked: not a regular file, a short range, a lost race."""
 
 
+class ChangedError(StorageError):
+    """An object is no longer the version that the caller has seen."""
+
+
 class OutOfBoundsError(NgprecompError, IndexError):
     """A selection leaves the domain of the volume."""
 

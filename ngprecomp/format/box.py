@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, SupportsInt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Triple = tuple[int, int, int]
 
 
-def triple(values: object) -> Triple:
-    """Return three Python ints from any sequence of three integers."""
-    x, y, z = values  # type: ignore[misc]
+def triple(values: Iterable[SupportsInt]) -> Triple:
+    """Return three Python ints from anything that yields three integers."""
+    x, y, z = values
     return int(x), int(y), int(z)
 
 
@@ -50,10 +54,13 @@ class Box:
     def intersection(self, other: Box) -> Box:
         """Return the common voxels; where there are none the box is empty and lies at the larger `lo`."""
         lo = triple(map(max, self.lo, other.lo))
-        return Box(lo, triple(max(start, end) for start, end in zip(lo, map(min, self.hi, other.hi), strict=True)))
+        ends = map(min, self.hi, other.hi)
+        return Box(lo, triple(max(start, end) for start, end in zip(lo, ends, strict=True)))
 
     def hull(self, other: Box) -> Box:
-        """Return the smallest box that holds both."""
+        """Return the smallest box that holds both; an empty box adds nothing."""
+        if self.empty or other.empty:
+            return other if self.empty else self
         return Box(triple(map(min, self.lo, other.lo)), triple(map(max, self.hi, other.hi)))
 
     def contains(self, other: Box) -> bool:

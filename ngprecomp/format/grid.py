@@ -1,12 +1,15 @@
-"""The chunk grid of a scale: which chunks a box touches and which voxels a chunk holds (volume.md, "Unsharded")."""
+"""The chunk grid of a scale: which chunks a box touches, which voxels they hold (volume.md, "Unsharded")."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ngprecomp.format.box import Box, Triple, triple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def ceil_div(value: int, by: int) -> int:

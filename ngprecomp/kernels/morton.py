@@ -1,0 +1,219 @@
+"""Compressed Morton codes of many grid positions at once, and back (sharded.md, "Chunk identifiers").
+
+Both directions permute bits. Forwards, the bits of x, y and z are packed side by side into one word, whose
+digits of ten bits are looked up in tables: three reads for an id of 30 bits, from 24 KiB of the first cache.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ngprecomp.errors import OptionError, OutOfBoundsError
+from ngprecomp.kernels.jit import inline, kernel
+from ngprecomp.kernels.morton_bits import bit_order, morton_bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["compressed_morton_code", "grid_positions", "morton_bits"]
+
+_DIGIT_BITS = 10
+
+
+def compressed_morton_code(positions: ArrayLike, grid_shape: Sequence[int]) -> NDArray[np.uint64]:
+    """Return the chunk ids of grid positions.
+
+    Parameters
+    ----------
+    positions
+        Integers, [..., 3]: chunk counts along x, y, z from the first chunk of the volume.
+    grid_shape
+        Chunks of the volume along x, y, z.
+
+    Returns
+    -------
+    array
+        uint64, [...].
+
+    Raises
+    ------
+    OutOfBoundsError
+        A position is negative or not below `grid_shape`.
+    OptionError
+        `positions` are not integers [..., 3], or the ids would exceed 64 bits.
+
+    Examples
+    --------
+    >>> compressed_morton_code([[0, 0, 0], [1, 0, 0], [4, 2, 1]], (5, 3, 2))
+    array([ 0,  1, 52], dtype=uint64)
+    """
+    bits = morton_bits(grid_shape)
+    given = _integers(positions, "positions")
+    if given.ndim == 0 or given.shape[-1] != 3:
+        raise OptionError(f"positions are x, y, z along the last axis; their shape is {given.shape}")
+    # Values of 2**63 and above turn negative here, and are refused as such.
+    flat = _read_only(given.astype(np.int64, copy=False).reshape(-1, 3))
+    codes = np.empty(len(flat), np.uint64)
+    x, y, z = map(int, grid_shape)
+    if not _encode(flat, (x, y, z), bits, _tables(_destinations(bits)), codes):
+        outside = np.any((flat < 0) | (flat >= (x, y, z)), axis=1)
+        _refuse_first(given.reshape(-1, 3), outside, "position", grid_shape)
+    return codes.reshape(given.shape[:-1])
+
+
+def grid_positions(codes: ArrayLike, grid_shape: Sequence[int]) -> NDArray[np.int64]:
+    """Return the grid positions of chunk ids: the inverse of `compressed_morton_code`.
+
+    Parameters
+    ----------
+    codes
+        Chunk ids, [...].
+    grid_shape
+        Chunks of the volume along x, y, z.
+
+    Returns
+    -------
+    array
+        int64, [..., 3]: x, y, z.
+
+    Raises
+    ------
+    OutOfBoundsError
+        An id belongs to no chunk of the grid.
+    OptionError
+        `codes` are not integers, or the ids would exceed 64 bits.
+
+    Examples
+    --------
+    >>> grid_positions([0, 52], (5, 3, 2))
+    array([[0, 0, 0],
+           [4, 2, 1]])
+    """
+    bits = morton_bits(grid_shape)
+    given = _integers(codes, "codes")
+    if given.dtype.kind == "i":
+        _refuse_first(given.ravel(), (given < 0).ravel(), "chunk id", grid_shape)
+    flat = _read_only(given.astype(np.uint64, copy=False).reshape(-1))
+    positions = np.empty((len(flat), 3), np.int64)
+    x, y, z = map(int, grid_shape)
+    if not _decode(flat, (x, y, z), bits, _tables(np.argsort(_destinations(bits))), positions):
+        beyond = np.any(positions >= (x, y, z), axis=1)
+        if sum(bits) < 64:
+            beyond |= flat >> np.uint64(sum(bits)) > 0
+        _refuse_first(flat, beyond, "chunk id", grid_shape)
+    return positions.reshape(*given.shape, 3)
+
+
+def _integers(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Return an array of integers; an empty list, which NumPy makes float64, is one too."""
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" and array.size:
+        raise OptionError(f"{what} must be an array of integers of at most 64 bits, not of {array.dtype}")
+    return array
+
+
+def _read_only(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a contiguous array that can be read only: the one type for which the kernels are compiled."""
+    view = np.ascontiguousarray(values).view()
+    view.flags.writeable = False
+    return view
+
+
+def _refuse_first(
+    values: NDArray[Any], wrong: NDArray[np.bool_], what: str, grid_shape: Sequence[int]
+) -> None:
+    """Raise for the first of `values` that is `wrong`, if any."""
+    if wrong.any():
+        raise OutOfBoundsError(
+            f"{what} {values[int(wrong.argmax())].tolist()} lies outside the grid of "
+            f"{'x'.join(map(str, grid_shape))} chunks"
+        )
+
+
+def _destinations(bits: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Return, for every bit of the packed word, its place in the code."""
+    first = (0, bits[0], bits[0] + bits[1])
+    order = [first[axis] + bit for axis, bit in bit_order(bits)]
+    return np.argsort(np.array(order, np.int64))
+
+
+@kernel
+def _tables(destinations: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return [digit, value]: the bits of one digit of a word, each moved to its destination."""
+    digits = max(3, -(-len(destinations) // _DIGIT_BITS))
+    tables = np.zeros((digits, 2**_DIGIT_BITS), np.uint64)
+    for source in range(len(destinations)):
+        table = tables[source // _DIGIT_BITS]
+        half = 1 << (source % _DIGIT_BITS)
+        moved = np.uint64(1) << np.uint64(destinations[source])
+        for value in range(half):
+            table[half + value] = table[value] | moved
+    return tables
+
+
+@inline
+def _permuted(word: np.uint64, tables: NDArray[np.uint64]) -> np.uint64:
+    # Three digits written out, for keys of up to 30 bits, take 0.7 of the time of a loop.
+    digit = np.uint64(_DIGIT_BITS)
+    mask = np.uint64(2**_DIGIT_BITS - 1)
+    moved: np.uint64 = (
+        tables[0, word & mask]
+        | tables[1, (word >> digit) & mask]
+        | tables[2, (word >> (digit + digit)) & mask]
+    )
+    for i in range(3, len(tables)):
+        moved |= tables[i, (word >> np.uint64(_DIGIT_BITS * i)) & mask]
+    return moved
+
+
+@kernel
+def _encode(
+    positions: NDArray[np.int64],
+    grid: tuple[int, int, int],
+    bits: tuple[int, int, int],
+    tables: NDArray[np.uint64],
+    codes: NDArray[np.uint64],
+) -> bool:
+    """Fill `codes`; return whether all positions lie in the grid (outside it a code is meaningless)."""
+    above_x = np.uint64(bits[0])
+    # A shift by 64 is undefined: with all bits in x and y there is but z = 0.
+    above_y = np.uint64(min(bits[0] + bits[1], 63))
+    inside = True
+    for i in range(len(positions)):
+        x, y, z = positions[i, 0], positions[i, 1], positions[i, 2]
+        inside &= (0 <= x < grid[0]) & (0 <= y < grid[1]) & (0 <= z < grid[2])
+        codes[i] = _permuted(np.uint64(x) | (np.uint64(y) << above_x) | (np.uint64(z) << above_y), tables)
+    return inside
+
+
+@kernel
+def _decode(
+    codes: NDArray[np.uint64],
+    grid: tuple[int, int, int],
+    bits: tuple[int, int, int],
+    tables: NDArray[np.uint64],
+    positions: NDArray[np.int64],
+) -> bool:
+    """Fill `positions`; return whether all codes belong to a position of the grid."""
+    total = bits[0] + bits[1] + bits[2]
+    unused = ~np.uint64(0) << np.uint64(total) if total < 64 else np.uint64(0)
+    above_x = np.uint64(bits[0])
+    above_y = np.uint64(min(bits[0] + bits[1], 63))
+    mask_x = (np.uint64(1) << above_x) - np.uint64(1)
+    mask_y = (np.uint64(1) << np.uint64(bits[1])) - np.uint64(1)
+    mask_z = (np.uint64(1) << np.uint64(bits[2])) - np.uint64(1)
+    inside = True
+    for i in range(len(codes)):
+        packed = _permuted(codes[i], tables)
+        x = np.int64(packed & mask_x)
+        y = np.int64((packed >> above_x) & mask_y)
+        z = np.int64((packed >> above_y) & mask_z)
+        inside &= (codes[i] & unused == np.uint64(0)) & (x < grid[0]) & (y < grid[1]) & (z < grid[2])
+        positions[i, 0] = x
+        positions[i, 1] = y
+        positions[i, 2] = z
+    return inside
