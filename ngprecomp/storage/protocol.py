@@ -1,18 +1,37 @@
-"""What every store can do: bytes under keys. Keys are ``/``-separated, relative, without ``.`` and ``..``."""
+"""What every store can do: bytes under keys.
+
+Keys are relative and ``/``-separated, without empty, ``.`` and inner ``..`` components. A key that is only
+read may begin with ``..`` components, which lead lexically out of the store's folder: a volume may keep a
+scale in ``../other/8_8_40``. What is written, locked or deleted lies inside; to change the other folder,
+open that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
+
+from ngprecomp.errors import KeyNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
 Buffer = bytes | bytearray | memoryview
+Parts = list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """The bytes of an object and its version, which is only compared: every write makes another one."""
+
+    size: int
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What lies under a key: its bytes, the content encoding the store names (None on disks), a version."""
+    """What lies under a key: its bytes, the content encoding the store names (None on disks), its version."""
 
     data: bytes
     content_encoding: str | None = None
@@ -22,7 +41,7 @@ class Stored:
 class Writer(Protocol):
     """One object being written: a temporary that can be patched and appears whole when it is published.
 
-    As a context manager it publishes on success and discards when the block raises.
+    As a context manager it publishes on success and discards when the block raises. It belongs to one thread.
     """
 
     def append(self, data: Buffer) -> int:
@@ -35,18 +54,25 @@ class Writer(Protocol):
         """Return bytes that were appended before."""
 
     def publish(self) -> None:
-        """Make the object visible under its key, replacing what was there."""
+        """Make the object visible under its key, replacing what was there; a failure discards and raises."""
 
     def discard(self) -> None:
-        """Leave what was there before; the temporary goes away."""
+        """Leave what was there before; the temporary goes away. After `publish` nothing happens."""
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None: ...
 
 
 class Store(Protocol):
-    """Bytes under keys. A key that holds nothing raises `KeyNotFoundError`; other failures `StorageError`."""
+    """Bytes under keys.
+
+    A key that holds nothing raises `KeyNotFoundError`. Every other failure is a `StorageError` or the
+    system's own OSError with the path: what cannot be read is never taken for absent. Stores pickle, and
+    may be used by several threads and after a fork.
+    """
 
     @property
     def url(self) -> str:
@@ -55,25 +81,58 @@ class Store(Protocol):
     def get(self, key: str) -> Stored:
         """Return the whole object."""
 
-    def size(self, key: str) -> int:
-        """Return the number of bytes of the object."""
+    def stat(self, key: str) -> Stat:
+        """Return the size and the version of the object."""
 
-    def get_ranges(self, key: str, starts: Sequence[int], lengths: Sequence[int]) -> list[bytes]:
-        """Return several byte ranges of one object; each has exactly its length or the call raises."""
+    def get_ranges(
+        self, key: str, starts: Sequence[int], lengths: Sequence[int], *, if_version: str | None = None
+    ) -> Parts:
+        """Return several byte ranges of one object, in the order asked.
+
+        Each has exactly its length or the call raises `StorageError`. With `if_version` all are of that
+        version or the call raises `ChangedError`.
+        """
 
     def put(
-        self, key: str, data: Buffer, *, if_absent: bool = False, if_version: str | None = None, durable: bool = False
+        self,
+        key: str,
+        data: Buffer,
+        *,
+        if_absent: bool = False,
+        if_version: str | None = None,
+        durable: bool = False,
     ) -> None:
-        """Store an object whole; with a condition that does not hold, raise `ExistsError` or `StorageError`."""
+        """Store an object whole.
+
+        Parameters
+        ----------
+        if_absent : store only where nothing is: of several callers one succeeds, the others get `ExistsError`
+        if_version : store only over the object that `get` returned with this version, else
+            `ChangedError`; holds among callers that all give a version
+        durable : return when the object survives a loss of power
+        """
 
     def writer(self, key: str, *, durable: bool = False) -> Writer:
         """Begin an object that is written piece by piece."""
 
     def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
-        """Hold a key alone, among all threads and processes that use this store through ngprecomp."""
+        """Hold a key alone, among all threads and processes that use this store through ngprecomp.
+
+        The lock is not reentrant; it stops those who also lock, not those who only read or put. After waiting
+        `timeout` seconds it raises `StorageError`.
+        """
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield every key that starts with `prefix`, in no particular order; temporaries are not listed."""
 
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; keys that hold nothing are passed over."""
+
+
+def exists(store: Store, key: str) -> bool:
+    """Return whether a key holds an object; what is there but cannot be read raises."""
+    try:
+        store.stat(key)
+    except KeyNotFoundError:
+        return False
+    return True
