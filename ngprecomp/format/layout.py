@@ -25,7 +25,7 @@ WHOLE = -1
 """In a shape: the whole extent."""
 FREE = (0, 0, 0)
 """A shape that leaves everything open."""
-MAX_PRESHIFT_BITS = 9
+CHUNK_BITS_OF_A_MINISHARD = 9
 # A shard index of 16 MiB; TensorStore has no such limit and may ask for more bits than it can read again.
 MAX_WRITTEN_MINISHARD_BITS = 20
 _SHRUNK_BY_GZIP = ("raw", "compressed_segmentation", "compresso")
@@ -64,8 +64,7 @@ def choose_shape(
     """
     rank = len(extents)
     wanted = [
-        max(1, extent) if size == WHOLE else size
-        for size, extent in zip(fixed or [0] * rank, extents, strict=True)
+        max(1, extent) if size == WHOLE else size for size, extent in zip(fixed or [0] * rank, extents, strict=True)
     ]
     ratios = [ratio or 1.0 for ratio in aspect or [1.0] * rank]
     caps = [float(min(elements, max(1, extent))) for extent in extents]
@@ -139,9 +138,7 @@ def choose_block_size(
     >>> choose_block_size((64, 64, 64)), choose_block_size((64, 64, 2))
     ((8, 8, 8), (16, 16, 2))
     """
-    return triple(
-        choose_shape(chunk_size, elements=elements or BLOCK_ELEMENTS, fixed=fixed, aspect=aspect, rule=rule)
-    )
+    return triple(choose_shape(chunk_size, elements=elements or BLOCK_ELEMENTS, fixed=fixed, aspect=aspect, rule=rule))
 
 
 def choose_sharding(
@@ -214,7 +211,7 @@ def sharding_for_shard_size(
 
 def _sharding(within: int, total: int, encoding: str, data_encoding: ShardEncoding | None) -> Sharding:
     """Return shards of 2**within chunks, in minishards of 2**9 unless there would be too many of them."""
-    minishard_bits = min(max(0, within - MAX_PRESHIFT_BITS), MAX_WRITTEN_MINISHARD_BITS)
+    minishard_bits = min(max(0, within - CHUNK_BITS_OF_A_MINISHARD), MAX_WRITTEN_MINISHARD_BITS)
     return Sharding(
         preshift_bits=within - minishard_bits,
         hash="identity",
@@ -225,15 +222,13 @@ def _sharding(within: int, total: int, encoding: str, data_encoding: ShardEncodi
     )
 
 
-def _within_shard_bits(
-    bits: Triple, chunk: Triple, elements: int, shape: Sequence[int], hard: Sequence[bool]
-) -> int:
+def _within_shard_bits(bits: Triple, chunk: Triple, elements: int, shape: Sequence[int], hard: Sequence[bool]) -> int:
     """Return how many low bits of the chunk ids stay within a shard."""
     target = _target_bits(sum(bits), math.prod(chunk), elements)
+    whole = [step << bit for step, bit in zip(chunk, bits, strict=True)]
     best, least = 0, math.inf
     for within in range(sum(bits) + 1):
         shard = [step << bit for step, bit in zip(chunk, low_bits(bits, within), strict=True)]
-        whole = [step << bit for step, bit in zip(chunk, bits, strict=True)]
         cost = _difference(shard, whole, shape, hard)
         if cost < least or (cost == least and within <= target):
             best, least = within, cost
@@ -254,9 +249,7 @@ def _target_bits(total: int, chunk_elements: int, elements: int) -> int:
     return bits
 
 
-def _difference(
-    shard: Sequence[int], whole: Sequence[int], shape: Sequence[int], hard: Sequence[bool]
-) -> float:
+def _difference(shard: Sequence[int], whole: Sequence[int], shape: Sequence[int], hard: Sequence[bool]) -> float:
     """Return how far `shard` is from `shape`, infinitely far where a hard wish is not met."""
     total = 0.0
     for axis, wish in enumerate(shape):

@@ -137,9 +137,7 @@ def decode_minishard_index(
     ([3, 7], (116, 10), None)
     """
     if len(data) % CHUNK_BYTES:
-        raise DecodeError(
-            f"expected {CHUNK_BYTES} bytes of minishard index for each chunk, found {len(data)} bytes"
-        )
+        raise DecodeError(f"expected {CHUNK_BYTES} bytes of minishard index for each chunk, found {len(data)} bytes")
     count = len(data) // CHUNK_BYTES
     if max_entries is not None and count > max_entries:
         raise DecodeError(f"expected a minishard of at most {max_entries} chunks, found {count}")
@@ -150,11 +148,8 @@ def decode_minishard_index(
     starts = ends - sizes
     order = np.argsort(ids, kind="stable")
     ids, starts, sizes = ids[order], starts[order], sizes[order]
-    small = sizes < np.uint64(min_bytes)
-    if small.any():
-        at = int(small.argmax())
-        raise DecodeError(f"chunk {ids[at]} is listed with {sizes[at]} bytes in its minishard index")
-    _check_chunks(ids, starts, sizes, index_bytes, file_bytes)
+    _check_ids_and_sizes(ids, sizes, min_bytes)
+    _check_places(ids, starts, sizes, index_bytes, file_bytes)
     return MinishardIndex(ids, starts.astype(np.int64), sizes.astype(np.int64))
 
 
@@ -178,17 +173,25 @@ def encode_minishard_index(ids: ArrayLike, starts: ArrayLike, sizes: ArrayLike, 
     return rows.astype(_UINT64).tobytes()
 
 
-def _check_chunks(
+def _check_ids_and_sizes(ids: NDArray[np.uint64], sizes: NDArray[np.uint64], min_bytes: int) -> None:
+    """Raise for a chunk that is listed twice or is too short; the ids ascend."""
+    twice = ids[1:] == ids[:-1]
+    if twice.any():
+        raise DecodeError(f"chunk {ids[int(twice.argmax())]} is listed twice in its minishard index")
+    short = sizes < np.uint64(min_bytes)
+    if short.any():
+        at = int(short.argmax())
+        raise DecodeError(f"chunk {ids[at]} is listed with {sizes[at]} bytes in its minishard index")
+
+
+def _check_places(
     ids: NDArray[np.uint64],
     starts: NDArray[np.uint64],
     sizes: NDArray[np.uint64],
     index_bytes: int,
     file_bytes: int | None,
 ) -> None:
-    """Raise for what no intact minishard index says of its chunks, which are sorted by id."""
-    twice = ids[1:] == ids[:-1]
-    if twice.any():
-        raise DecodeError(f"chunk {ids[int(twice.argmax())]} is listed twice in its minishard index")
+    """Raise for a chunk that lies in the shard index or outside the file."""
     end_of_file = np.uint64(_MAX_FILE_BYTES if file_bytes is None else file_bytes)
     ends = starts + sizes
     # A sum that wraps modulo 2**64 is smaller than its parts.

@@ -100,9 +100,7 @@ def sharding_to_json(sharding: Sharding) -> dict[str, Any]:
     }
 
 
-def locate(
-    sharding: Sharding, chunk_ids: NDArray[np.uint64]
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def locate(sharding: Sharding, chunk_ids: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Return the shard numbers and the minishards of chunk ids, uint64 arrays of their shape.
 
     Examples
@@ -210,5 +208,7 @@ def write_chunk_shape(sharding: Sharding | None, grid_shape: Triple, chunk: Trip
     """
     if sharding is None:
         return chunk
-    chunks = chunks_per_shard(sharding, grid_shape) or triple(max(1, count) for count in grid_shape)
-    return triple(count * step for count, step in zip(chunks, chunk, strict=True))
+    chunks = chunks_per_shard(sharding, grid_shape) or grid_shape
+    # No longer than the volume, but in whole chunks; an empty axis still has chunks of some size.
+    whole = (min(count * step, extent) for count, step, extent in zip(chunks, chunk, size, strict=True))
+    return triple(max(1, ceil_div(voxels, step)) * step for voxels, step in zip(whole, chunk, strict=True))

@@ -59,7 +59,7 @@ def compressed_morton_code(positions: ArrayLike, grid_shape: Sequence[int]) -> N
     flat = _read_only(given.astype(np.int64, copy=False).reshape(-1, 3))
     codes = np.empty(len(flat), np.uint64)
     x, y, z = map(int, grid_shape)
-    if not _encode(flat, (x, y, z), bits, _tables(_destinations(bits)), codes):
+    if not _encode(flat, (x, y, z), bits, _tables(np.argsort(_packed_places(bits))), codes):
         outside = np.any((flat < 0) | (flat >= (x, y, z)), axis=1)
         _refuse_first(given.reshape(-1, 3), outside, "position", grid_shape)
     return codes.reshape(given.shape[:-1])
@@ -100,7 +100,7 @@ def grid_positions(codes: ArrayLike, grid_shape: Sequence[int]) -> NDArray[np.in
     flat = _read_only(given.astype(np.uint64, copy=False).reshape(-1))
     positions = np.empty((len(flat), 3), np.int64)
     x, y, z = map(int, grid_shape)
-    if not _decode(flat, (x, y, z), bits, _tables(np.argsort(_destinations(bits))), positions):
+    if not _decode(flat, (x, y, z), bits, _tables(_packed_places(bits)), positions):
         beyond = np.any(positions >= (x, y, z), axis=1)
         if sum(bits) < 64:
             beyond |= flat >> np.uint64(sum(bits)) > 0
@@ -123,9 +123,7 @@ def _read_only(values: NDArray[Any]) -> NDArray[Any]:
     return view
 
 
-def _refuse_first(
-    values: NDArray[Any], wrong: NDArray[np.bool_], what: str, grid_shape: Sequence[int]
-) -> None:
+def _refuse_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, grid_shape: Sequence[int]) -> None:
     """Raise for the first of `values` that is `wrong`, if any."""
     if wrong.any():
         raise OutOfBoundsError(
@@ -134,11 +132,10 @@ def _refuse_first(
         )
 
 
-def _destinations(bits: tuple[int, int, int]) -> NDArray[np.int64]:
-    """Return, for every bit of the packed word, its place in the code."""
+def _packed_places(bits: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Return, for every bit of a code, its place in the packed word."""
     first = (0, bits[0], bits[0] + bits[1])
-    order = [first[axis] + bit for axis, bit in bit_order(bits)]
-    return np.argsort(np.array(order, np.int64))
+    return np.array([first[axis] + bit for axis, bit in bit_order(bits)], np.int64)
 
 
 @kernel
@@ -161,9 +158,7 @@ def _permuted(word: np.uint64, tables: NDArray[np.uint64]) -> np.uint64:
     digit = np.uint64(_DIGIT_BITS)
     mask = np.uint64(2**_DIGIT_BITS - 1)
     moved: np.uint64 = (
-        tables[0, word & mask]
-        | tables[1, (word >> digit) & mask]
-        | tables[2, (word >> (digit + digit)) & mask]
+        tables[0, word & mask] | tables[1, (word >> digit) & mask] | tables[2, (word >> (digit + digit)) & mask]
     )
     for i in range(3, len(tables)):
         moved |= tables[i, (word >> np.uint64(_DIGIT_BITS * i)) & mask]

@@ -148,9 +148,7 @@ def test_hard_and_soft_axes():
     size, chunk = (2000, 3000, 500), (64, 64, 64)
     hard_y = choose_sharding(size, chunk, shape=(300, 512, 0), hard=(False, True, False))
     assert chunks_per_shard(hard_y, (32, 47, 8)) == (8, 8, 4)
-    with pytest.raises(
-        OptionError, match=r"no shard of chunks of 64x64x64 voxels has the shape \(0, 500, 0\)"
-    ):
+    with pytest.raises(OptionError, match=r"no shard of chunks of 64x64x64 voxels has the shape \(0, 500, 0\)"):
         choose_sharding(size, chunk, shape=(0, 500, 0), hard=(False, True, False))
 
 

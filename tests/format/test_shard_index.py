@@ -125,9 +125,7 @@ def test_minishard_index_round_trip(chunks, random):
     index = decode_minishard_index(encode_minishard_index(ids, starts, sizes, 32), 32)
     assert index.ids.tolist() == sorted(chunks)
     assert {chunk_id: index.find(chunk_id) for chunk_id in chunks} == chunks
-    assert all(
-        index.find(chunk_id) is None for chunk_id in (7, 51, 2**63, WORD - 1) if chunk_id not in chunks
-    )
+    assert all(index.find(chunk_id) is None for chunk_id in (7, 51, 2**63, WORD - 1) if chunk_id not in chunks)
 
 
 def rows(ids, gaps, sizes):

@@ -67,9 +67,7 @@ def test_encodings_are_raw_by_default():
 @pytest.mark.parametrize("bits", [(64, 0, 64), (64, 32, 32), (0, 0, 0), (9.0, 6.0, 15.0)])
 def test_limits_and_whole_floats(bits):
     preshift, minishard, shard = bits
-    sharding = parse_sharding(
-        document(preshift_bits=preshift, minishard_bits=minishard, shard_bits=shard), WHERE
-    )
+    sharding = parse_sharding(document(preshift_bits=preshift, minishard_bits=minishard, shard_bits=shard), WHERE)
     found = sharding.preshift_bits, sharding.minishard_bits, sharding.shard_bits
     assert found == bits
     assert all(isinstance(count, int) for count in found)
@@ -108,9 +106,7 @@ def test_each_problem_is_found(changes):
 
 
 def test_all_problems_are_listed():
-    doc = document(
-        preshift_bits=65, minishard_bits=-1, hash="x", data_encoding=0, extra=1, **{"@type": "absent"}
-    )
+    doc = document(preshift_bits=65, minishard_bits=-1, hash="x", data_encoding=0, extra=1, **{"@type": "absent"})
     paths = [problem.split(":")[0] for problem in problems_of(doc)]
     assert sorted(paths) == [
         ".@type",

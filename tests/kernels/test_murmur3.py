@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cloudvolume.datasource.precomputed import mmh3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,12 @@ def test_golden():
     assert [first_half(int(key)) for key in keys] == expected.tolist()
 
 
+def test_same_as_cloudvolume():
+    keys = np.random.default_rng(0).integers(0, 2**64, 50, np.uint64)
+    expected = [mmh3.hash64(key.tobytes(), x64arch=False)[0] % 2**64 for key in keys]
+    assert murmurhash3_x86_128(keys).tolist() == expected
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=40))
 def test_same_as_naive(keys):
@@ -34,9 +41,7 @@ def test_shapes(shape):
     assert np.all(hashes == first_half(0))
 
 
-@pytest.mark.parametrize(
-    "keys", [[1, 2, 3], range(1, 4), np.array([1, 2, 3], ">u2"), np.array([[3, 2, 1]]).T[::-1]]
-)
+@pytest.mark.parametrize("keys", [[1, 2, 3], range(1, 4), np.array([1, 2, 3], ">u2"), np.array([[3, 2, 1]]).T[::-1]])
 def test_any_integers_in_any_memory_order(keys):
     assert murmurhash3_x86_128(keys).ravel().tolist() == [first_half(key) for key in (1, 2, 3)]
 
