@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ngprecomp.format.box import Box, Triple
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import numpy as np
+
+    from ngprecomp.format.box import Box, Triple
 
 Voxels = NDArray[Any]
 
@@ -48,10 +51,15 @@ class Source(Protocol):
     def block(self) -> Triple:
         """The natural unit of reading, in voxels: a chunk of the file, a page, a tile."""
 
+    @property
+    def unwritten_chunks(self) -> int:
+        """Chunks that the file never stored; they read as its fill value. Crashed acquisitions leave them."""
+
     def read(self, box: Box, pool: Executor | None = None) -> Voxels:
         """Return a box of voxels as [x, y, z, channel], Fortran-ordered.
 
-        The first voxel of the source is 0, 0, 0; `box` lies inside ``shape``. Parts are read in `pool` where given.
+        The first voxel of the source is 0, 0, 0; `box` lies inside ``shape``. The threads of `pool` share the
+        work with the calling one, which may itself be one of them.
         """
 
     def close(self) -> None:

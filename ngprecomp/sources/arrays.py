@@ -1,0 +1,64 @@
+"""Arrays that are already there: NumPy, dask and whatever else has a shape, a dtype and slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ngprecomp.errors import SourceError
+from ngprecomp.sources.axes import MEANING, Region, parse_axes
+from ngprecomp.sources.stored import StoredSource, check_array, native, row_block
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from ngprecomp.sources.protocol import Voxels
+
+
+def open_array(array: Any, axes: str | None) -> StoredSource:
+    """Return an array as a source.
+
+    Raises
+    ------
+    SourceError
+        `axes` is None: nothing in a bare array tells z, y, x from x, y, z, and a guess would transpose the
+        volume of one of two users.
+    """
+    name = f"{type(array).__module__.partition('.')[0]} array"
+    shape = tuple(int(size) for size in array.shape)
+    if axes is None:
+        raise SourceError(f"a bare array of shape {shape} does not say which axis is x; give axes=: {MEANING}")
+    dtype = np.dtype(array.dtype)
+    check_array(name, shape, dtype)
+    order = parse_axes(axes, shape, name)
+    return StoredSource(name, HeldArray(array, shape, native(dtype)), order, notes=(f"axes {order}: as asked",))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldArray:
+    """An array of the caller; what is read is a copy."""
+
+    array: Any
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def block(self) -> tuple[int, ...]:
+        """The chunk of a dask array or the like, else one row."""
+        chunk = getattr(self.array, "chunksize", None) or row_block(self.shape, self.dtype.itemsize)
+        return tuple(map(min, chunk, self.shape))
+
+    @property
+    def unwritten_chunks(self) -> int:
+        """None that we could know of."""
+        return 0
+
+    def read(self, region: Region, pool: Executor | None) -> Voxels:
+        """Return a copy of the region; a lazy array computes it with its own scheduler."""
+        del pool
+        return np.array(self.array[region], self.dtype, subok=False)
+
+    def close(self) -> None:
+        """Do nothing: the array belongs to the caller."""
