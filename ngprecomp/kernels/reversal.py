@@ -50,6 +50,9 @@ def fortran_ordered(voxels: NDArray[Scalar]) -> NDArray[Scalar]:
 
 def _copy(source: NDArray[Any], target: NDArray[Any]) -> None:
     """Copy an array without axes of length 1 into one whose first axis is contiguous."""
+    if source.ndim < 2:
+        np.copyto(target, source)
+        return
     fastest, next_fastest = np.argsort(source.strides, kind="stable")[:2]
     side = tile_side(source.itemsize)
     if fastest == 0 or source.shape[0] < side or not _suits(source):

@@ -112,3 +112,10 @@ def test_the_source_is_left_alone():
     before = voxels.copy()
     fortran_ordered(voxels)[...] = 0
     np.testing.assert_array_equal(voxels, before)
+
+
+def test_strides_along_the_only_long_axis():
+    thin = np.arange(20, dtype="uint32").reshape(20, 1, 1)[::2]
+    ordered = fortran_ordered(thin)
+    assert ordered.flags.f_contiguous
+    np.testing.assert_array_equal(ordered, thin)

@@ -1,0 +1,234 @@
+"""compressed_segmentation words to labels, one channel at a time, only the blocks that a box touches.
+
+Everything here counts in 32-bit words from the start of the channel. Nothing that the words say is believed: what
+would be read outside the buffer is returned as a fault, together with the number of the block.
+"""
+
+# mypy: disable-error-code="no-untyped-def,assignment"
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import config, types
+from numba.extending import intrinsic
+
+from ngprecomp.kernels.jit import inline, kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+DECODED = 0
+HEADERS_CUT = 1  # the buffer ends before the last block header
+BITS_UNKNOWN = 2  # the encoded bits are none of 0, 1, 2, 4, 8, 16 and 32
+TABLE_OUTSIDE = 3  # the lookup table overlaps the headers or has no room for a label
+VALUES_OUTSIDE = 4  # the encoded values overlap the headers or leave the buffer
+INDEX_OUTSIDE = 5  # an encoded value points behind the end of the buffer
+
+# Indices of inner loops are unsigned: Numba asks of signed ones whether they count from the end, 3/4 of the time.
+U = np.uint64
+SIDE = 8  # edge of the blocks that are written a row of eight voxels at a time
+INTERPRETED = config.DISABLE_JIT  # type: ignore[attr-defined]
+ROW_BITS = {1: 1, 2: 1, 4: 2, 8: 4, 16: 4}  # of an index, by the number of labels that a row is blended from
+
+
+def _row_writer() -> Callable[..., Any]:
+    """Return a function (out, index, row, labels) that writes eight voxels from the row of their indices.
+
+    1, 2, 4, 8 or 16 `labels` are a tuple; an index has 1, 1, 2, 4 or 4 bits. The labels are blended as vectors by the
+    bits of the indices, without a lookup per voxel: 8 labels cost 7 blends of a whole row.
+    """
+
+    def interpreted(out: NDArray[Any], index: int, row: int, labels: tuple[Any, ...]) -> None:
+        bits = ROW_BITS[len(labels)]
+        for voxel in range(SIDE):
+            out[index + voxel] = labels[int(row) >> bits * voxel & len(labels) - 1]
+
+    def compiled(_context: Any, out: Any, _index: Any, _row: Any, labels: Any) -> Any:
+        bits = ROW_BITS[len(labels)]
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            def splat(value: Any) -> Any:
+                vector = ir.VectorType(value.type, SIDE)
+                first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
+                zeros = ir.Constant(ir.VectorType(ir.IntType(32), SIDE), [0] * SIDE)
+                return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
+
+            array, index, row, choices = arguments
+            blended = [splat(builder.extract_value(choices, i)) for i in range(len(labels))]
+            rows = splat(row)
+            for bit in range(len(labels).bit_length() - 1):
+                probes = ir.Constant(rows.type, [1 << bits * voxel + bit for voxel in range(SIDE)])
+                chosen = builder.icmp_unsigned("!=", builder.and_(rows, probes), ir.Constant(rows.type, None))
+                pairs = zip(blended[::2], blended[1::2], strict=True)
+                blended = [builder.select(chosen, high, low) for low, high in pairs]
+            data = context.make_array(out)(context, builder, array).data
+            target = builder.bitcast(builder.gep(data, [index]), blended[0].type.as_pointer())
+            builder.store(blended[0], target, align=out.dtype.bitwidth // 8)
+            return context.get_dummy_value()
+
+        choices = types.UniTuple(out.dtype, len(labels))
+        return types.void(out, types.intp, types.uint32, choices), generate
+
+    return interpreted if INTERPRETED else intrinsic(compiled)
+
+
+write_row = _row_writer()
+
+
+@kernel
+def decode_blocks(words, shape, block, out, at, lo, size):
+    """Decode a box, not empty, block by block; see `decode_channel` of `compressed_segmentation`."""
+    grid_z, grid_y, grid_x = -(-shape[0] // block[0]), -(-shape[1] // block[1]), -(-shape[2] // block[2])
+    headers = 2 * grid_z * grid_y * grid_x
+    if headers > len(words):
+        return 0, HEADERS_CUT
+    per_label = _words_of(out)
+    flat = out.reshape(-1)
+    pitch, plane = out.shape[2], out.shape[1] * out.shape[2]
+    labels = np.empty(16, out.dtype)
+
+    for bz in range(lo[0] // block[0], -(-(lo[0] + size[0]) // block[0])):
+        z0, z1 = max(lo[0], bz * block[0]), min(lo[0] + size[0], (bz + 1) * block[0])
+        for by in range(lo[1] // block[1], -(-(lo[1] + size[1]) // block[1])):
+            y0, y1 = max(lo[1], by * block[1]), min(lo[1] + size[1], (by + 1) * block[1])
+            row = (at[0] + z0 - lo[0]) * plane + (at[1] + y0 - lo[1]) * pitch + at[2] - lo[2]
+            for bx in range(lo[2] // block[2], -(-(lo[2] + size[2]) // block[2])):
+                x0, x1 = max(lo[2], bx * block[2]), min(lo[2] + size[2], (bx + 1) * block[2])
+                number = bx + grid_x * (by + grid_y * bz)
+                table = np.int64(words[2 * number]) & 0xFFFFFF
+                bits = np.int64(words[2 * number]) >> 24
+                values = np.int64(words[2 * number + 1])
+                if bits > 32 or bits & (bits - 1) != 0:
+                    return number, BITS_UNKNOWN
+                entries = (len(words) - table) // per_label
+                if table < headers or entries < 1:
+                    return number, TABLE_OUTSIDE
+                if bits > 0:
+                    needed = (bits * block[0] * block[1] * block[2] + 31) // 32
+                    if values < headers or values + needed > len(words):
+                        return number, VALUES_OUTSIDE
+                else:
+                    values = 0  # encoders write anything here
+
+                corner = row + x0
+                extent = (z1 - z0, y1 - y0, x1 - x0)
+                whole = extent == (SIDE, SIDE, SIDE) and block == (SIDE, SIDE, SIDE)
+                if whole and bits <= 4 and entries >= 1 << bits:
+                    for i in range(1 << bits):
+                        labels[i] = _label(words, U(table + per_label * i), per_label)
+                    _blend(words, values, bits, labels, flat, corner, pitch, plane)
+                    continue
+                first = (z0 - bz * block[0], y0 - by * block[1], x0 - bx * block[2])
+                places = (block, first, extent)
+                target = (flat, corner, pitch, plane)
+                if bits <= 4:
+                    known = _look_up_bits(words, table, entries, values, bits, places, target)
+                elif bits == 8:
+                    known = _look_up(words, table, entries, words.view(np.uint8)[4 * values :], places, target)
+                elif bits == 16:
+                    known = _look_up(words, table, entries, words.view(np.uint16)[2 * values :], places, target)
+                else:
+                    known = _look_up(words, table, entries, words[values:], places, target)
+                if not known:
+                    return number, INDEX_OUTSIDE
+    return 0, DECODED
+
+
+@inline
+def _words_of(labels):
+    """Return how many words a label has, as a constant of the type."""
+    return np.iinfo(labels.dtype).bits // 32
+
+
+@inline
+def _label(words, position, per_label):
+    """Return the label at a position of the words."""
+    if per_label == 1:
+        return U(words[position])
+    return U(words[position]) | U(words[position + U(1)]) << U(32)
+
+
+@inline
+def _blend(words, values, bits, labels, flat, corner, pitch, plane):
+    """Write a whole block of 8x8x8 of at most 16 labels."""
+    if bits == 0:
+        only = (labels[0],)
+        for z in range(SIDE):
+            for y in range(SIDE):
+                write_row(flat, corner + z * plane + y * pitch, np.uint32(0), only)
+    elif bits == 1:
+        two = (labels[0], labels[1])
+        for z in range(SIDE):
+            for half in range(2):
+                word = words[values + 2 * z + half]
+                line = corner + z * plane + 4 * half * pitch
+                for y in range(4):
+                    write_row(flat, line + y * pitch, word >> np.uint32(8 * y), two)
+    elif bits == 2:
+        four = (labels[0], labels[1], labels[2], labels[3])
+        for z in range(SIDE):
+            for quarter in range(4):
+                word = words[values + 4 * z + quarter]
+                line = corner + z * plane + 2 * quarter * pitch
+                write_row(flat, line, word, four)
+                write_row(flat, line + pitch, word >> np.uint32(16), four)
+    else:
+        together = np.uint32(0)
+        for word in range(SIDE * SIDE):
+            together |= words[values + word]
+        eight = (labels[0], labels[1], labels[2], labels[3], labels[4], labels[5], labels[6], labels[7])
+        more = (labels[8], labels[9], labels[10], labels[11], labels[12], labels[13], labels[14], labels[15])
+        # A block of 5 to 8 labels, the most frequent of 4 bits, needs half the blends.
+        if together & np.uint32(0x88888888) == 0:
+            for z in range(SIDE):
+                for y in range(SIDE):
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight)
+        else:
+            for z in range(SIDE):
+                for y in range(SIDE):
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more)
+
+
+@inline
+def _look_up_bits(words, table, entries, values, bits, places, target):
+    """Write a part of a block whose indices are parts of a byte; return whether all of them lie in the buffer."""
+    block, first, extent = places
+    flat, corner, pitch, plane = target
+    per_label = U(_words_of(flat))
+    base, limit = U(table), U(entries)
+    width, mask = U(bits), (U(1) << U(bits)) - U(1)
+    for z in range(extent[0]):
+        for y in range(extent[1]):
+            line = U(corner + z * plane + y * pitch)
+            bit = U(32 * values + bits * (first[2] + block[2] * (first[1] + y + block[1] * (first[0] + z))))
+            for x in range(U(extent[2])):
+                index = U(words[bit >> U(5)]) >> (bit & U(31)) & mask
+                if index >= limit:
+                    return False
+                flat[line + x] = _label(words, base + per_label * index, per_label)
+                bit += width
+    return True
+
+
+@inline
+def _look_up(words, table, entries, indices, places, target):
+    """Write a part of a block from indices of whole bytes; return whether all of them lie in the buffer."""
+    block, first, extent = places
+    flat, corner, pitch, plane = target
+    per_label = U(_words_of(flat))
+    base, limit = U(table), U(entries)
+    for z in range(extent[0]):
+        for y in range(extent[1]):
+            line = U(corner + z * plane + y * pitch)
+            start = U(first[2] + block[2] * (first[1] + y + block[1] * (first[0] + z)))
+            for x in range(U(extent[2])):
+                index = U(indices[start + x])
+                if index >= limit:
+                    return False
+                flat[line + x] = _label(words, base + per_label * index, per_label)
+    return True
