@@ -1,0 +1,77 @@
+"""Compile every kernel for every dtype it supports, so that later processes find all machine code in the cache."""
+
+from __future__ import annotations
+
+import itertools
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import config
+
+from ngprecomp.errors import OptionError
+from ngprecomp.kernels.compressed_segmentation import decode_channel, encode_channel, words_needed
+from ngprecomp.kernels.downsample import DTYPES, METHODS, downsample
+from ngprecomp.kernels.downsample_mode import mode_of_pairs
+from ngprecomp.kernels.morton import compressed_morton_code, grid_positions
+from ngprecomp.kernels.murmur3 import murmurhash3_x86_128
+from ngprecomp.kernels.reversal import WORDS, fortran_ordered, tile_side
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LABELS = ("uint32", "uint64")
+SIZE = (9, 9, 9)  # whole windows and blocks, and ragged ones at the end
+BLOCK = (8, 8, 8)
+
+
+def warm_kernels() -> Iterator[str]:
+    """Yield the name of each subject and dtype, and compile its kernels before the next one.
+
+    Raises
+    ------
+    OptionError
+        Numba is told not to compile.
+    """
+    if config.DISABLE_JIT:  # type: ignore[attr-defined]
+        raise OptionError("there is nothing to compile: NUMBA_DISABLE_JIT is set")
+    for name, compile_now in _subjects():
+        yield name
+        compile_now()
+
+
+def cache_folder() -> str:
+    """Return the folder of the machine code: ``NUMBA_CACHE_DIR``, beside the sources, or the user's cache."""
+    return str(mode_of_pairs.stats.cache_path)  # type: ignore[attr-defined]
+
+
+def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
+    yield "Morton codes and hashes", _warm_chunk_ids
+    for dtype in LABELS:
+        yield f"compressed_segmentation of {dtype}", partial(_warm_compressed_segmentation, dtype)
+    for itemsize in WORDS:
+        yield f"axis reversal of {itemsize} bytes", partial(_warm_reversal, itemsize)
+    for dtype, method in itertools.product(DTYPES, METHODS):
+        yield f"downsampling of {dtype} by {method}", partial(_warm_downsample, dtype, method)
+
+
+def _warm_chunk_ids() -> None:
+    grid_positions(compressed_morton_code([[0, 0, 0]], SIZE), SIZE)
+    murmurhash3_x86_128([0])
+
+
+def _warm_compressed_segmentation(dtype: str) -> None:
+    labels = np.zeros(SIZE, dtype)
+    words = np.empty(words_needed(SIZE, BLOCK, labels.itemsize), np.uint32)
+    encode_channel(labels, (0, 0, 0), SIZE, BLOCK, words)
+    decode_channel(words, SIZE, BLOCK, labels, (0, 0, 0), (0, 0, 0), SIZE)
+
+
+def _warm_reversal(itemsize: int) -> None:
+    side = tile_side(itemsize)
+    fortran_ordered(np.zeros((side, side, side), f"u{itemsize}"))
+
+
+def _warm_downsample(dtype: str, method: str) -> None:
+    # Windows of 2 x 2 x 2 have kernels of their own; odd sizes end in windows of 1.
+    downsample(np.zeros(SIZE, dtype, order="F"), (2, 2, 2), method)
