@@ -1,0 +1,68 @@
+"""Between voxels and the bytes that a scale stores: its encoding, then its compression."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from ngprecomp.chunks.deflating import deflate_chunk
+from ngprecomp.codecs import table
+from ngprecomp.codecs.table import Encoding
+
+if TYPE_CHECKING:
+    from ngprecomp.chunks.place import Place
+    from ngprecomp.format.box import Box, Triple
+    from ngprecomp.format.scale import Scale
+
+Voxels = NDArray[Any]
+
+
+def encoding_of(scale: Scale) -> Encoding:
+    """Return the encoding of a scale with its parameters."""
+    defaults = Encoding(scale.encoding)
+    quality = scale.jpeg_quality
+    return Encoding(
+        scale.encoding,
+        block_size=scale.compressed_segmentation_block_size or defaults.block_size,
+        jpeg_quality=defaults.jpeg_quality if quality is None else quality,
+        png_level=scale.png_level,
+    )
+
+
+def encode_stored(place: Place, position: Triple, voxels: Voxels, box: Box) -> bytes:
+    """Return the chunk at `position` as the scale stores it; its voxels are `box` of `voxels` [x, y, z, channel].
+
+    Raises
+    ------
+    EncodeError
+        The encoding cannot hold these voxels; the sentence names the chunk.
+    """
+    with place.naming(position):
+        encoded = table.encode(encoding_of(place.scale), voxels, lo=box.lo, size=box.size)
+    return deflate_chunk(place, encoded)
+
+
+def decode_chunk(place: Place, position: Triple, encoded: bytes) -> Voxels:
+    """Return the voxels of an encoded chunk as [x, y, z, channel]; they may be read-only.
+
+    Raises
+    ------
+    DecodeError
+        The bytes do not decode to such a chunk; the sentence names the chunk.
+    """
+    with place.naming(position):
+        return table.decode(encoding_of(place.scale), encoded, place.chunk_shape(position), place.dtype)
+
+
+def decode_chunk_into(place: Place, position: Triple, encoded: bytes, part: Box, out: Voxels, at: Triple) -> None:
+    """Put the voxels `part` (from the first voxel of the chunk) of an encoded chunk into `out`, beginning at `at`.
+
+    Raises
+    ------
+    DecodeError
+        As `decode_chunk`.
+    """
+    shape = place.chunk_shape(position)
+    with place.naming(position):
+        table.decode_into(encoding_of(place.scale), encoded, shape, out, at=at, lo=part.lo, size=part.size)

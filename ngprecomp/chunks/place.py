@@ -1,0 +1,68 @@
+"""Where the chunks of one scale lie and what they hold."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ngprecomp.errors import DecodeError, EncodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+
+    from ngprecomp.format.box import Box, Triple
+    from ngprecomp.format.grid import Grid
+    from ngprecomp.format.scale import Scale
+    from ngprecomp.storage.protocol import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One scale in one store: `folder` is its key resolved to a prefix of the store, without a trailing slash.
+
+    `compression` names the outer compression of new unsharded chunks (``""`` none, ``"gzip"``); `compress_level` is
+    the level of any gzip, None for the default of the encoding.
+    """
+
+    store: Store
+    folder: str
+    scale: Scale
+    dtype: np.dtype[Any]
+    num_channels: int
+    compression: str = ""
+    compress_level: int | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The chunk grid, in absolute voxel coordinates."""
+        return self.scale.grid
+
+    @property
+    def copies(self) -> tuple[Place, ...]:
+        """The stored copies of the scale: one for each of its chunk sizes, with all voxels."""
+        scales = (replace(self.scale, chunk_sizes=(size,)) for size in self.scale.chunk_sizes)
+        return tuple(replace(self, scale=scale) for scale in scales)
+
+    def key(self, name: str) -> str:
+        """Return the store key of a file of this scale."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+    def chunk_shape(self, position: Triple) -> tuple[int, int, int, int]:
+        """Return x, y, z and channels of the chunk at `position`, cut at the end of the volume."""
+        return (*self.grid.cell(position).size, self.num_channels)
+
+    def describe(self, position: Triple) -> str:
+        """Return how messages name a chunk."""
+        cell: Box = self.grid.cell(position)
+        return f"chunk {cell} of scale {self.scale.key!r} in {self.store.url}"
+
+    @contextmanager
+    def naming(self, position: Triple) -> Iterator[None]:
+        """Let errors of encoding and decoding begin with the chunk they are about."""
+        try:
+            yield
+        except (DecodeError, EncodeError) as error:
+            raise type(error)(f"{self.describe(position)}: {error}") from error
