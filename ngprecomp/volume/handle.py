@@ -1,0 +1,205 @@
+"""One scale of a volume as an array: absolute coordinates, x, y, z, channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ngprecomp.errors import OptionError
+from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.info import Info, info_to_json
+from ngprecomp.volume.budget import parse_memory
+from ngprecomp.volume.indexing import Index, box_selection, parse_index
+from ngprecomp.volume.places import refuse_escape
+from ngprecomp.volume.reading import Missing, checked_missing, read_selection
+from ngprecomp.volume.resources import Resources
+from ngprecomp.volume.values import as_voxels
+from ngprecomp.volume.write_boxes import write_boxes
+from ngprecomp.volume.writing import write_selection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from ngprecomp.chunks.place import Place
+    from ngprecomp.format.scale import Scale
+
+BoxLike = Box | tuple[slice | tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Volume:
+    """A scale that is open for slicing and assignment.
+
+    ``vol[x0:x1, y0:y1, z0:z1]`` reads at once and returns [x, y, z, channel], Fortran-ordered; coordinates are
+    absolute (`voxel_offset` counts, negative numbers are coordinates) and a selection beyond the domain raises
+    IndexError. ``vol[...] = value`` writes; what becomes zero is not stored. Handles pickle.
+    """
+
+    place: Place
+    parsed_info: Info
+    scale_index: int
+    missing: Missing = "zero"
+    durable: bool = False
+    resources: Resources = field(default_factory=Resources)
+
+    @property
+    def scale(self) -> Scale:
+        """The parsed metadata of this scale."""
+        return self.place.scale
+
+    @property
+    def url(self) -> str:
+        """Where the volume is."""
+        return self.place.store.url
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The whole ``info`` document, a copy."""
+        return info_to_json(self.parsed_info)
+
+    @property
+    def scales(self) -> list[dict[str, Any]]:
+        """The members of ``scales`` of the ``info`` document, a copy."""
+        scales: list[dict[str, Any]] = self.info["scales"]
+        return scales
+
+    @property
+    def key(self) -> str:
+        """The key of this scale."""
+        return self.scale.key
+
+    @property
+    def resolution(self) -> tuple[float, float, float]:
+        """Voxel size along x, y, z in nanometres."""
+        return self.scale.resolution
+
+    @property
+    def voxel_offset(self) -> Triple:
+        """Coordinates of the first voxel."""
+        return self.scale.voxel_offset
+
+    @property
+    def box(self) -> Box:
+        """All voxels, absolute coordinates."""
+        return self.scale.box
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of a voxel."""
+        return self.place.dtype
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Voxels along x, y, z and the number of channels."""
+        return (*self.scale.size, self.place.num_channels)
+
+    @property
+    def ndim(self) -> int:
+        """Always 4: x, y, z, channel."""
+        return 4
+
+    def __getitem__(self, index: Index) -> NDArray[Any]:
+        """Return the selected voxels; integers drop their axis."""
+        selection = parse_index(index, self.box, self.place.num_channels)
+        voxels, _ = read_selection(self.place, selection, self.missing, self.resources)
+        selected: NDArray[Any] = voxels[selection.result_index]
+        return selected
+
+    def __setitem__(self, index: Index, value: ArrayLike) -> None:
+        """Store a value that broadcasts to the selection; unaligned and sharded writes keep what they do not cover."""
+        refuse_escape(self.scale, "write to")
+        selection = parse_index(index, self.box, self.place.num_channels)
+        voxels = as_voxels(value, selection, self.dtype)
+        for place in self.place.copies:
+            write_selection(place, selection, voxels, self.resources, durable=self.durable)
+
+    def read(self, box: BoxLike, missing: Missing | None = None) -> tuple[NDArray[Any], int]:
+        """Return a box of voxels [x, y, z, channel] and how many of the chunks it touches are absent.
+
+        Parameters
+        ----------
+        box
+            ``((x0, x1), (y0, y1), (z0, z1))`` or three slices.
+        missing
+            ``"zero"`` or ``"error"`` for absent chunks; the handle's own policy where not given.
+
+        Raises
+        ------
+        OutOfBoundsError
+            The box leaves the domain.
+        MissingChunkError
+            A chunk is absent and `missing` is ``"error"``.
+        """
+        selection = parse_index(_as_slices(box), self.box, self.place.num_channels)
+        policy = self.missing if missing is None else checked_missing(missing)
+        return read_selection(self.place, selection, policy, self.resources)
+
+    def write_boxes(self, memory: int | str | None = None) -> Iterator[tuple[slice, slice, slice]]:
+        """Yield x, y, z slices that cut the volume into parts which different writers may write at the same time.
+
+        Each holds whole stored objects: one chunk or shard, or as many as fit into `memory` (``"4GB"``).
+
+        Raises
+        ------
+        OptionError
+            One object alone takes more than `memory`; the sentence says what it needs.
+
+        Examples
+        --------
+        >>> import ngprecomp as ng
+        >>> vol = ng.create("memory://doc/boxes", shape=(100, 64, 64), dtype="uint8", chunk_size=(64, 64, 64))
+        >>> for box in vol.write_boxes():
+        ...     vol[box] = 1
+        """
+        limit = None if memory is None else parse_memory(memory)
+        for box in write_boxes(self.place, limit):
+            yield _as_slices(box)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("a volume lies in a store: reading it always makes a new array")
+        whole, _ = read_selection(
+            self.place, box_selection(self.box, self.place.num_channels), self.missing, self.resources
+        )
+        return whole if dtype is None else whole.astype(dtype, copy=False)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        """Yield the planes along x; without this Python would ask for the coordinates 0, 1, 2."""
+        return (self[x] for x in range(self.box.lo[0], self.box.hi[0]))
+
+    def __repr__(self) -> str:
+        size = " x ".join(map(str, self.shape[:3]))
+        channels = f", {self.place.num_channels} channels" if self.place.num_channels > 1 else ""
+        resolution = " x ".join(f"{step:g}" for step in self.resolution)
+        return (
+            f"<Volume {self.url} scale {self.scale_index} ({self.key}): {size} voxels of {self.dtype}{channels}, "
+            f"{resolution} nm, {self.scale.encoding}>"
+        )
+
+
+def _as_slices(box: BoxLike) -> tuple[slice, slice, slice]:
+    if isinstance(box, Box):
+        x, y, z = (slice(lo, hi) for lo, hi in zip(box.lo, box.hi, strict=True))
+        return x, y, z
+    if len(box) != 3:
+        raise OptionError(f"a box has three ranges, x, y and z; found {len(box)}")
+    x, y, z = (part if isinstance(part, slice) else slice(*part) for part in box)
+    return x, y, z
+
+
+def as_box(box: BoxLike, domain: Box) -> Box:
+    """Return a box given as three slices or pairs; a bound left out is that of the domain.
+
+    Raises
+    ------
+    OutOfBoundsError
+        The box leaves the domain.
+    """
+    ranges = parse_index(_as_slices(box), domain, 1).ranges[:3]
+    return Box(triple(r.start for r in ranges), triple(r.stop for r in ranges))
