@@ -1,0 +1,98 @@
+"""Plan a conversion: which scales, of which type, stored how, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from ngprecomp.errors import OptionError
+from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.info import Info
+from ngprecomp.kernels.downsample import METHODS
+from ngprecomp.pipeline.choices import Choices, Wishes, choose, in_type
+from ngprecomp.pipeline.defaults import default_chunk_size
+from ngprecomp.pipeline.levels import Level, plan_levels
+from ngprecomp.pipeline.making import Running
+from ngprecomp.pipeline.sampling import sample_boxes
+from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
+from ngprecomp.sources.protocol import Source
+from ngprecomp.volume.creating import Storage, checked_with_scale
+from ngprecomp.volume.handle import BoxLike, as_box
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Everything that convert was told beyond source and destination."""
+
+    wishes: Wishes
+    storage: Storage
+    shard_size: ShardSize
+    compression: str
+    compress_level: int | None
+    levels: int | None
+    factor: Sequence[int] | None
+    method: str | None
+    box: BoxLike | None
+    running: Running
+    overwrite: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What convert will do: the scales, how they are made, and the choices behind them."""
+
+    choices: Choices
+    info: Info
+    levels: tuple[Level, ...]
+    method: str
+    notes: tuple[str, ...]
+
+
+def plan_conversion(source: Source, options: Options) -> Plan:
+    """Return what a conversion will write; reads nothing but samples of the source.
+
+    Raises
+    ------
+    OptionError
+        An option is invalid, or contradicts the data.
+    """
+    if options.compression not in ("", "gzip"):
+        raise OptionError(f'chunk files are compressed with "gzip" or not at all, found {options.compression!r}')
+    if options.compress_level is not None and not 0 <= options.compress_level <= 12:
+        raise OptionError(f"the level of gzip is 0 to 12, found {options.compress_level}")
+    wish = options.wishes.resolution or source.resolution or (1, 1, 1)
+    chunk_size = options.storage.chunk_size or default_chunk_size(wish)
+    samples = sample_boxes(source, triple(chunk_size))
+    choices = choose(source, options.wishes, samples)
+    method = options.method or ("mode" if choices.type == "segmentation" else "mean")
+    if method not in METHODS:
+        raise OptionError(f"the method is one of {', '.join(METHODS)}, found {method!r}")
+    storage = _storage(options.storage, choices, triple(chunk_size))
+    base = Level(_domain(source, choices, options.box), choices.resolution)
+    factor = None if options.factor is None else triple(options.factor)
+    levels = (base, *plan_levels(base, triple(chunk_size), count=options.levels, factor=factor, method=method))
+    scales = plain_scales(levels, source.shape[3], choices.dtype.name, storage)
+    notes = [*choices.notes, f"encoding {storage.encoding}, chunks {chunk_size}, method {method}"]
+    size = None if storage.sharding is not None else resolved_shard_size(scales, options.shard_size)
+    if size is not None:
+        voxels = [in_type(sample, choices, source.name) for sample in samples]
+        data_encoding, why = shard_data_encoding(voxels, storage)
+        scales = [with_shards(scale, size, data_encoding) for scale in scales]
+        notes.append(f"chunks in shards are {data_encoding}: {why}")
+    info = reduce(checked_with_scale, scales, Info(choices.type, choices.dtype.name, source.shape[3]))
+    return Plan(choices, info, levels, method, tuple(notes))
+
+
+def _storage(storage: Storage, choices: Choices, chunk_size: Triple) -> Storage:
+    labels = choices.type == "segmentation" and choices.dtype.name in ("uint32", "uint64")
+    encoding = storage.encoding or ("compressed_segmentation" if labels else "raw")
+    block = storage.compressed_segmentation_block_size
+    if encoding == "compressed_segmentation":
+        block = block or (8, 8, 8)
+    return replace(storage, encoding=encoding, chunk_size=chunk_size, compressed_segmentation_block_size=block)
+
+
+def _domain(source: Source, choices: Choices, box: BoxLike | None) -> Box:
+    whole = Box.of_size(triple(source.shape[:3]), choices.voxel_offset)
+    return whole if box is None else as_box(box, whole)

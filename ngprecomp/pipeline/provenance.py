@@ -1,0 +1,29 @@
+"""The ``provenance`` file in CloudVolume's form: what made a volume, from what, and how."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from typing import Any
+
+from ngprecomp.errors import KeyNotFoundError
+from ngprecomp.storage.protocol import Store
+from ngprecomp.volume.removal import PROVENANCE_KEY
+
+EMPTY = {"description": "", "owners": [], "processing": [], "sources": []}
+
+
+def add_provenance(store: Store, sources: list[str], method: dict[str, Any]) -> None:
+    """Append a step to the provenance of a volume; what is there stays."""
+    import ngprecomp
+
+    with store.lock(PROVENANCE_KEY):
+        try:
+            document = {**EMPTY, **json.loads(store.get(PROVENANCE_KEY).data)}
+        except (KeyNotFoundError, ValueError, TypeError):
+            document = dict(EMPTY)
+        date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+        step = {"by": f"ngprecomp {ngprecomp.__version__}", "date": date, "method": method}
+        document["processing"] = [*document["processing"], step]
+        document["sources"] = [*document["sources"], *sources]
+        store.put(PROVENANCE_KEY, json.dumps(document, indent=2).encode())

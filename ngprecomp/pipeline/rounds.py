@@ -1,0 +1,120 @@
+"""A round: several scales made from one reading of the voxels, cut into pieces that nobody else writes.
+
+A *cell* is a chunk of the coarsest scale of the round together with the chunks of the finer scales under it. Cells are
+grouped into *units*, which are read at once, and units into *footprints*, which hold whole shards of every scale.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ngprecomp.chunks.place import Place
+from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.grid import Grid, ceil_div, positions_in
+from ngprecomp.format.sharding import chunks_per_shard
+from ngprecomp.kernels.morton import compressed_morton_code
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One scale that a round makes: its grid, the factor from the scale before it, and where it is stored."""
+
+    grid: Grid
+    factor: Triple
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Round:
+    """The scales `targets`, finest first, made by `method` from the voxels of `base`."""
+
+    base: Box
+    targets: tuple[Target, ...]
+    method: str
+
+    @cached_property
+    def ratios(self) -> tuple[Triple, ...]:
+        """For each target, how many of its chunks lie along a cell."""
+        ratios = [(1, 1, 1)]
+        for target in reversed(self.targets[1:]):
+            ratios.append(triple(r * f for r, f in zip(ratios[-1], target.factor, strict=True)))
+        return tuple(reversed(ratios))
+
+    @property
+    def cells(self) -> Box:
+        """All cells, as positions of the coarsest grid."""
+        return self.targets[-1].grid.positions
+
+    def owned(self, target: int, cells: Box) -> Box:
+        """Return the positions of the chunks of a target that belong to a box of cells."""
+        ratio = self.ratios[target]
+        scaled = Box(
+            triple(lo * r for lo, r in zip(cells.lo, ratio, strict=True)),
+            triple(hi * r for hi, r in zip(cells.hi, ratio, strict=True)),
+        )
+        return scaled.intersection(self.targets[target].grid.positions)
+
+    def needed(self, cells: Box) -> tuple[Box, ...]:
+        """Return the voxels to hold for a box of cells: of the base first, then of each target.
+
+        Where the volume does not begin at a multiple of the factors, windows reach up to factor - 1 voxels beyond
+        the chunks above them; these voxels are read again by the neighbour.
+        """
+        boxes: list[Box] = []
+        below = Box((0, 0, 0), (0, 0, 0))
+        for index in reversed(range(len(self.targets))):
+            target = self.targets[index]
+            own = target.grid.cells(self.owned(index, cells))
+            box = below if own.empty else own if below.empty else own.hull(below)
+            boxes.append(box)
+            domain = self.targets[index - 1].grid.domain if index else self.base
+            below = windows(box, target.factor).intersection(domain)
+        return (below, *reversed(boxes))
+
+    def shard_cells(self) -> Triple:
+        """Return the least power-of-two block of cells, per axis, that holds whole shards of every target."""
+        block = (1, 1, 1)
+        for target, ratio in zip(self.targets, self.ratios, strict=True):
+            for place in target.places:
+                if place.scale.sharding is None:
+                    continue
+                shard = chunks_per_shard(place.scale.sharding, target.grid.shape) or target.grid.shape
+                block = triple(
+                    max(b, power_of_two(ceil_div(power_of_two(n), r)))
+                    for b, n, r in zip(block, shard, ratio, strict=True)
+                )
+        return block
+
+
+def windows(box: Box, factor: Triple) -> Box:
+    """Return the finer voxels that the voxels of `box` are made of, aligned to absolute voxel 0."""
+    return Box(
+        triple(lo * f for lo, f in zip(box.lo, factor, strict=True)),
+        triple(hi * f for hi, f in zip(box.hi, factor, strict=True)),
+    )
+
+
+def power_of_two(value: int) -> int:
+    """Return the least power of two that is not below `value`."""
+    return 1 << max(0, value - 1).bit_length()
+
+
+def tiles(box: Box, tile: Triple) -> Iterator[Box]:
+    """Cut a box of positions into tiles aligned to multiples of `tile`, x fastest."""
+    starts = [range(lo - lo % step, hi, step) for lo, hi, step in zip(box.lo, box.hi, tile, strict=True)]
+    for z, y, x in itertools.product(*reversed(starts)):
+        yield Box.of_size(tile, (x, y, z)).intersection(box)
+
+
+def in_morton_order(positions: Box, grid_shape: Triple) -> list[Triple]:
+    """Return grid positions in ascending order of their chunk ids."""
+    listed = list(positions_in(positions))
+    if len(listed) < 2:
+        return listed
+    order = np.argsort(compressed_morton_code(np.array(listed), grid_shape))
+    return [listed[at] for at in order]

@@ -1,0 +1,95 @@
+"""Run a round: read unit by unit, make the cells of a unit on threads, hand finished chunks to their shards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+
+from ngprecomp.chunks.ordered_map import map_in_order
+from ngprecomp.chunks.shard_sets import ShardSet, ShardSets
+from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.grid import ceil_div
+from ngprecomp.pipeline.cells import Counts, Voxels, make_cell
+from ngprecomp.pipeline.rounds import Round, in_morton_order, tiles
+
+Shards = dict[tuple[int, int], ShardSet]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A round and how it is run.
+
+    `read` returns a box of the base as [x, y, z, channel]; `unit` counts the cells along each axis that are read at
+    once (powers of two); `window` bounds the cells in flight in `pool`; `progress` is told the voxels of the finest
+    target that each finished cell holds.
+    """
+
+    round: Round
+    read: Callable[[Box], Voxels]
+    unit: Triple
+    pool: Executor | None
+    window: int
+    progress: Callable[[int], None]
+    skip_empty: bool = False
+    spool_dir: str | None = None
+
+    @property
+    def footprint(self) -> Triple:
+        """Cells of a footprint along each axis; all are powers of two, so units tile footprints exactly."""
+        return triple(map(max, self.unit, self.round.shard_cells()))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a round did: the counts of each target, and the voxels read, with the halos that were read twice."""
+
+    counts: list[Counts]
+    voxels_read: int = 0
+
+
+def run_round(job: Job) -> Outcome:
+    """Make all scales of a round, footprint by footprint; the shards of a footprint appear when it is done."""
+    outcome = Outcome([Counts() for _ in job.round.targets])
+    for footprint in tiles(job.round.cells, job.footprint):
+        with ShardSets() as sets:
+            shards = _open_shards(job, footprint, sets)
+            for unit in _units(job, footprint):
+                _run_unit(job, unit, shards, outcome)
+    return outcome
+
+
+def _open_shards(job: Job, footprint: Box, sets: ShardSets) -> Shards:
+    return {
+        (index, number): sets.open(place, job.round.owned(index, footprint), spool_dir=job.spool_dir)
+        for index, target in enumerate(job.round.targets)
+        for number, place in enumerate(target.places)
+        if place.scale.sharding is not None
+    }
+
+
+def _units(job: Job, footprint: Box) -> list[Box]:
+    """Return the units of a footprint in Morton order, so that chunks reach their shards nearly in order of their ids."""
+    shape = triple(map(ceil_div, footprint.size, job.unit))
+    return [
+        Box.of_size(
+            job.unit, triple(lo + at * step for lo, at, step in zip(footprint.lo, corner, job.unit, strict=True))
+        ).intersection(footprint)
+        for corner in in_morton_order(Box((0, 0, 0), shape), shape)
+    ]
+
+
+def _run_unit(job: Job, unit: Box, shards: Shards, outcome: Outcome) -> None:
+    box = job.round.needed(unit)[0]
+    voxels = job.read(box)
+    outcome.voxels_read += math.prod(box.size)
+    cells = [Box.of_size((1, 1, 1), position) for position in in_morton_order(unit, job.round.cells.size)]
+    make = partial(make_cell, job.round, voxels=voxels, lo=box.lo, skip_empty=job.skip_empty)
+    for cell, made in zip(cells, map_in_order(make, cells, job.pool, job.window), strict=True):
+        for index, number, chunk_id, stored in made.sharded:
+            shards[index, number].add(chunk_id, stored)
+        for total, counts in zip(outcome.counts, made.counts, strict=True):
+            total.add(counts)
+        job.progress(math.prod(job.round.targets[0].grid.cells(job.round.owned(0, cell)).size))
