@@ -1,0 +1,126 @@
+"""``ngprecomp convert SOURCE DEST``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ngprecomp.cli.options import add_pyramid_options, add_running_options, keywords, shown_progress
+from ngprecomp.cli.values import box, encoding, integers, json_object, lengths, sizes
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ngprecomp.cli.parser import Commands, Parser
+
+DESCRIPTION = """\
+Make a volume with all its scales.
+
+SOURCE is file.h5:path/in/file, a TIFF file, a folder or quoted glob of TIFF slices, or a
+.npy file. Whatever is not said is taken from the file or chosen from the data, and the
+report says so with the reason."""
+
+EPILOG = """\
+examples:
+  ngprecomp convert em.h5:volumes/raw em --resolution 8,8,40
+  ngprecomp convert slices/ em --voxel-size 4.6,4.6,50 --encoding jpeg
+  ngprecomp convert labels.tif labels --seg --resolution 0.65um --shard-size 512,512,512"""
+
+
+def add(commands: Commands[Parser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "convert", help="make a volume from HDF5, TIFF or .npy", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("destination", metavar="DEST", help="the folder of the new volume")
+    _add_source_options(parser)
+    _add_storage_options(parser)
+    _add_shard_options(parser)
+    add_pyramid_options(parser)
+    add_running_options(parser)
+
+
+def _add_source_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is read")
+    group.add_argument("--dataset", metavar="PATH", help="the dataset in an HDF5 file, or the series of a TIFF file")
+    group.add_argument(
+        "--axes", metavar="ORDER", help="the source's axes, slowest first: zyx (default for files), xyz, czyx ..."
+    )
+    group.add_argument(
+        "--resolution",
+        "--voxel-size",
+        type=lengths,
+        metavar="X,Y,Z",
+        help="voxel size in nm, or with units: 8nm,8nm,0.04um",
+    )
+    group.add_argument(
+        "--offset",
+        "--voxel-offset",
+        dest="voxel_offset",
+        type=integers,
+        metavar="X,Y,Z",
+        help="coordinates of the first voxel",
+    )
+    group.add_argument("--type", choices=("image", "segmentation"), help="what the voxels are (default: from the data)")
+    group.add_argument(
+        "--seg", dest="type", action="store_const", const="segmentation", help="the same as --type segmentation"
+    )
+    group.add_argument(
+        "--dtype", metavar="NAME", help="data type of the volume: uint8, uint16, uint32, uint64, float32 ..."
+    )
+    group.add_argument(
+        "--gaps", choices=("error", "close", "blank"), help="missing numbers in a stack of slices (default: error)"
+    )
+    group.add_argument(
+        "--box", type=box, metavar="BOX", help="convert only x0:x1,y0:y1,z0:z1, voxels of the new volume"
+    )
+
+
+def _add_storage_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it is stored")
+    group.add_argument(
+        "--chunk-size", type=sizes, metavar="X,Y,Z", help="voxels of a chunk (default: 64,64,64 or 128,128,16)"
+    )
+    group.add_argument(
+        "--encoding",
+        type=encoding,
+        metavar="NAME",
+        help="raw, compressed_segmentation, jpeg or png (default: compressed_segmentation for labels, else raw)",
+    )
+    group.add_argument(
+        "--block-size",
+        dest="compressed_segmentation_block_size",
+        type=sizes,
+        metavar="X,Y,Z",
+        help="blocks of compressed_segmentation (default: 8,8,8)",
+    )
+    group.add_argument("--jpeg-quality", type=int, metavar="0-100", help="default: 75")
+    group.add_argument("--png-level", type=int, metavar="0-9", help="compression level of png")
+    group.add_argument(
+        "--compress", choices=("gzip",), help="compress unsharded chunks, which TensorStore then cannot read"
+    )
+    group.add_argument("--compress-level", type=int, metavar="1-12", help="level of any gzip")
+
+
+def _add_shard_options(parser: argparse.ArgumentParser) -> None:
+    title = parser.add_argument_group("shards", "one of these; by default shards are used above 1,000 chunks")
+    group = title.add_mutually_exclusive_group()
+    group.add_argument(
+        "--shard-size", type=sizes, metavar="X,Y,Z", help="voxels of a shard; the nearest possible is taken"
+    )
+    group.add_argument(
+        "--sharded", dest="shard_size", action="store_const", const="always", help="shards however few the chunks are"
+    )
+    group.add_argument("--unsharded", dest="shard_size", action="store_const", const=None, help="a file for each chunk")
+    group.add_argument("--sharding", type=json_object, metavar="JSON", help="the exact sharding object of info")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Convert, and print the report."""
+    import ngprecomp as ng
+
+    with shown_progress(arguments) as progress:
+        report = ng.convert(**keywords(arguments), progress=progress)
+    if not arguments.quiet:
+        print(report)

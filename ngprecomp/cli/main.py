@@ -1,0 +1,79 @@
+"""The command ``ngprecomp``: find the command's function, call it, and turn errors into sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from ngprecomp import __version__
+from ngprecomp.cli import convert, info, pyramid, warm
+from ngprecomp.cli.parser import WRONG_USAGE, Commands, Parser, parse
+from ngprecomp.errors import NgprecompError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED = 1
+INTERRUPTED = 130
+
+EPILOG = """\
+VOLUME and DEST are paths or file:// URLs of a volume's folder. Triplets are x,y,z;
+ngprecomp COMMAND --help lists the options of a command."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 good, 1 failed, 2 wrong usage, 130 interrupted."""
+    parser, commands = make_parser()
+    arguments = parse(parser, commands, sys.argv[1:] if argv is None else argv)
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; the interpreter flushes once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return _failed("interrupted", INTERRUPTED)
+    except Exception as error:
+        if arguments.debug:
+            traceback.print_exc()
+        return _failed(sentence(error), WRONG_USAGE if isinstance(error, OptionError) else FAILED)
+    return 0
+
+
+def make_parser() -> tuple[Parser, Commands[Parser]]:
+    """Return the parser, and its commands by name."""
+    description = "Neuroglancer precomputed volumes: convert, downsample, look at."
+    parser = Parser(prog="ngprecomp", description=description, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"ngprecomp {__version__}")
+    parser.add_argument("--debug", action="store_true", default=False, help="show the traceback of an error")
+    commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
+    for command in (convert, pyramid, info, warm):
+        command.add(commands)
+    for command_parser in commands.choices.values():
+        command_parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser, commands
+
+
+def sentence(error: Exception) -> str:
+    """Return what went wrong as one line for a person.
+
+    Examples
+    --------
+    >>> sentence(PermissionError(13, "Permission denied", "/data/info"))
+    '/data/info: Permission denied'
+    """
+    if isinstance(error, NgprecompError):
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        text = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+    return " ".join(text.split())
+
+
+def _failed(message: str, status: int) -> int:
+    print(f"ngprecomp: {message}", file=sys.stderr)
+    return status

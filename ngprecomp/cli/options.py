@@ -1,0 +1,79 @@
+"""Options that several commands share, and the progress they ask for."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ngprecomp.cli.values import method, sizes
+from ngprecomp.pipeline.progress import Progress, ProgressBar
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+OURS = ("command", "run", "debug", "quiet", "hide_progress")
+
+
+def add_pyramid_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says which coarser scales are made."""
+    group = parser.add_argument_group("the coarser scales")
+    group.add_argument(
+        "--levels", type=int, metavar="N", help="how many coarser scales (default: until one chunk holds all)"
+    )
+    group.add_argument(
+        "--factor",
+        type=sizes,
+        metavar="X,Y,Z",
+        help="voxels that become one in each step (default: towards cubic voxels)",
+    )
+    group.add_argument(
+        "--method",
+        type=method,
+        metavar="NAME",
+        help="mode, mean, median, min, max or stride (default: mode for segmentations, mean for images)",
+    )
+    group.add_argument("--skip-empty", action="store_true", help="leave all-zero chunks out")
+
+
+def add_running_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a job runs and what it prints."""
+    group = parser.add_argument_group("how it runs")
+    group.add_argument(
+        "--memory", metavar="BYTES", help="what the job may hold, such as 4GB (default: a quarter of the machine's)"
+    )
+    group.add_argument(
+        "-j", "--jobs", dest="workers", type=int, metavar="N", help="threads (default, and 0: one per core)"
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace what is there; foreign files stay")
+    group.add_argument("-q", "--quiet", action="store_true", default=False, help="print neither progress nor report")
+    group.add_argument(
+        "--no-progress", dest="hide_progress", action="store_true", default=False, help="print the report only"
+    )
+
+
+def keywords(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments that a public function takes: those that were given, under the function's own names."""
+    return {name: value for name, value in vars(arguments).items() if name not in OURS}
+
+
+@contextmanager
+def shown_progress(arguments: argparse.Namespace) -> Iterator[Progress | None]:
+    """Give a bar on stderr if that is a terminal; end its line if the job fails."""
+    if arguments.quiet or arguments.hide_progress or not sys.stderr.isatty():
+        yield None
+        return
+    bar = ProgressBar(stream=sys.stderr)
+    unfinished = False
+
+    def show(done: int, total: int) -> None:
+        nonlocal unfinished
+        unfinished = done < total
+        bar(done, total)
+
+    try:
+        yield show
+    finally:
+        if unfinished:
+            print(file=sys.stderr)

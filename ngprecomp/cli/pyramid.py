@@ -1,0 +1,46 @@
+"""``ngprecomp pyramid VOLUME``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ngprecomp.cli.options import add_pyramid_options, add_running_options, keywords, shown_progress
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ngprecomp.cli.parser import Commands, Parser
+
+DESCRIPTION = """\
+Make the coarser scales of a volume, each from the one before it.
+
+Scales that info declares and that are empty are filled as declared. Where it declares only
+the first scale, the others are added, stored like the first."""
+
+EPILOG = """\
+example:
+  ngprecomp pyramid labels --levels 3 --method mode"""
+
+
+def add(commands: Commands[Parser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "pyramid", help="make the coarser scales of a volume", description=DESCRIPTION, epilog=EPILOG
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("volume", metavar="VOLUME")
+    add_pyramid_options(parser)
+    parser.add_argument(
+        "--missing", choices=("zero", "error"), help="read absent chunks as zeros (default) or stop at them"
+    )
+    add_running_options(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Build the pyramid, and print the report."""
+    import ngprecomp as ng
+
+    with shown_progress(arguments) as progress:
+        report = ng.build_pyramid(**keywords(arguments), progress=progress)
+    if not arguments.quiet:
+        print(report)
