@@ -44,7 +44,7 @@ def ours(source: str, folder: Path, shard_size: tuple[int, int, int] | None) -> 
 
 
 def peer(source: str, folder: Path, shard_size: tuple[int, int, int] | None) -> None:
-    """The best pipeline of other tools: h5py, tinybrain, TensorStore."""
+    """Run the best pipeline of other tools: h5py, tinybrain, TensorStore."""
     shutil.rmtree(folder / "peer", ignore_errors=True)
     path, dataset = source.split(":")
     with h5py.File(path) as file:
@@ -93,7 +93,9 @@ def main() -> None:
             )
             print(f"\n{source}, {LEVELS + 1} scales, {'shards' if shard_size else 'single chunks'}")
             for job, seconds in found.items():
-                print(f"{job:35} {seconds:6.2f} s {nbytes / seconds / 1e6:7.0f} MB/s {seconds / found['ngprecomp']:6.2f}x")
+                print(
+                    f"{job:35} {seconds:6.2f} s {nbytes / seconds / 1e6:7.0f} MB/s {seconds / found['ngprecomp']:6.2f}x"
+                )
 
 
 if __name__ == "__main__":

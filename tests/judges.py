@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorstore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def open_with_tensorstore(folder: Path, scale: int = 0) -> Any:

@@ -70,9 +70,7 @@ def voxels(
         noise = random.normal(scale=1000, size=size).astype(dtype)
     else:
         noise = random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, size, dtype, endpoint=True)
-    return np.asfortranarray(noise * (random.random(size) < draw(st.sampled_from((0.0, 0.5, 1.0))))).astype(
-        dtype
-    )
+    return np.asfortranarray(noise * (random.random(size) < draw(st.sampled_from((0.0, 0.5, 1.0))))).astype(dtype)
 
 
 @st.composite
@@ -117,9 +115,7 @@ def shardings(max_bits: int = 8) -> st.SearchStrategy[Sharding]:
 
 
 resolutions = st.tuples(*[st.one_of(st.integers(1, 100).map(float), st.floats(1e-3, 1e9))] * 3)
-_KEYS = st.text(
-    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/."), min_size=1, max_size=8
-)
+_KEYS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/."), min_size=1, max_size=8)
 
 
 @st.composite

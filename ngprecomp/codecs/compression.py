@@ -22,9 +22,7 @@ _DEFAULT_AND_HIGHEST_LEVEL: dict[str, tuple[int, int]] = {"isal": (2, 3), "libde
 _XZ_MEMORY = 128 << 20  # the highest preset needs 65 MiB; a damaged header can ask for 4 GiB
 
 
-def compress(
-    data: Buffer, encoding: str | None, level: int | None = None, *, method: GzipMethod = "isal"
-) -> bytes:
+def compress(data: Buffer, encoding: str | None, level: int | None = None, *, method: GzipMethod = "isal") -> bytes:
     """Return `data` compressed, with neither time nor name in the header: equal data give equal bytes.
 
     Parameters
@@ -84,9 +82,7 @@ def decompress(data: Buffer, encoding: str | None, limit: int) -> bytes:
     if encoding in _NONE:
         plain = data
     elif encoding not in _DECODERS:
-        raise DecodeError(
-            f"unknown compression {encoding!r}; known are {', '.join(_DECODERS)} and raw (none)"
-        )
+        raise DecodeError(f"unknown compression {encoding!r}; known are {', '.join(_DECODERS)} and raw (none)")
     elif not data:
         raise DecodeError(f"expected {encoding} data, found 0 bytes")
     else:

@@ -44,12 +44,8 @@ def decode(data: bytes, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
 
 def _check_header(data: bytes, shape: Shape, width: int) -> None:
     if len(data) < _HEADER.size or data[:4] != b"cpso":
-        raise DecodeError(
-            f"a compresso chunk starts with cpso and {_HEADER.size - 4} more bytes, found {data[:40]!r}"
-        )
-    _, version, label_bytes, x, y, z, *steps, ids, windows, locations, connectivity = _HEADER.unpack_from(
-        data
-    )
+        raise DecodeError(f"a compresso chunk starts with cpso and {_HEADER.size - 4} more bytes, found {data[:40]!r}")
+    _, version, label_bytes, x, y, z, *steps, ids, windows, locations, connectivity = _HEADER.unpack_from(data)
     if (x, y, z, 1) != tuple(shape) or label_bytes != width:
         raise DecodeError(
             f"the compresso chunk must have {' x '.join(map(str, shape))} labels of {width} bytes, "

@@ -74,6 +74,4 @@ def _read_header(data: bytes) -> tuple[pixels.ImageHeader, int]:
         if marker == _START_OF_SCAN and header is not None:
             return header, at
         at += 2 + length
-    raise DecodeError(
-        f"the jpeg chunk of {len(data)} bytes has no readable header: no frame or scan starts in it"
-    )
+    raise DecodeError(f"the jpeg chunk of {len(data)} bytes has no readable header: no frame or scan starts in it")

@@ -57,9 +57,7 @@ def _read_size(data: bytes) -> tuple[int, int]:
     """Return width and height from the start of the codestream (ISO/IEC 18181-1, SizeHeader)."""
     codestream = _codestream(data)
     if codestream[:2] != _CODESTREAM:
-        raise DecodeError(
-            f"a jxl chunk starts with ff 0a or a JXL container, found {data[:12].hex(' ') or 'no bytes'}"
-        )
+        raise DecodeError(f"a jxl chunk starts with ff 0a or a JXL container, found {data[:12].hex(' ') or 'no bytes'}")
     bits = _Bits(codestream[2:16])
     small = bits.take(1)
     height = bits.side(small)

@@ -29,9 +29,7 @@ def encode(voxels: NDArray[Any], level: int | None = None) -> bytes:
         When type or number of channels have no PNG, or the voxels fill no image with sides up to 1,000,000.
     """
     if voxels.dtype.newbyteorder("=") not in (np.uint8, np.uint16) or not 1 <= voxels.shape[3] <= 4:
-        raise EncodeError(
-            f"png stores 1 to 4 channels of uint8 or uint16, not {voxels.shape[3]} of {voxels.dtype}"
-        )
+        raise EncodeError(f"png stores 1 to 4 channels of uint8 or uint16, not {voxels.shape[3]} of {voxels.dtype}")
     if level is not None and not 0 <= level <= 9:
         raise OptionError(f"png_level must be 0 to 9, found {level}")
     import imagecodecs

@@ -53,8 +53,7 @@ def decode(data: Buffer, shape: Shape, dtype: DTypeLike) -> NDArray[Any]:
     if found != expected:
         x, y, z, channels = shape
         raise DecodeError(
-            f"a raw chunk of {x} x {y} x {z} voxels with {channels} x {stored.name} has {expected} bytes, "
-            f"found {found}"
+            f"a raw chunk of {x} x {y} x {z} voxels with {channels} x {stored.name} has {expected} bytes, found {found}"
         )
     voxels: NDArray[Any] = np.ndarray(shape, stored, buffer=data, order="F")
     return voxels.astype(stored.newbyteorder("="), copy=False)

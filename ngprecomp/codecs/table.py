@@ -32,9 +32,7 @@ class Encoding:
     png_level: int | None = None
 
 
-def encode(
-    encoding: Encoding, voxels: Voxels, *, lo: Triple = (0, 0, 0), size: Triple | None = None
-) -> bytes:
+def encode(encoding: Encoding, voxels: Voxels, *, lo: Triple = (0, 0, 0), size: Triple | None = None) -> bytes:
     """Return the chunk file of the box ``lo`` to ``lo + size`` of `voxels`.
 
     Parameters
@@ -127,9 +125,7 @@ def _encode_compressed_segmentation(encoding: Encoding, voxels: Voxels, lo: Trip
     return compressed_segmentation.encode_region(voxels, lo, size, encoding.block_size)
 
 
-def _decode_compressed_segmentation(
-    encoding: Encoding, data: bytes, shape: Shape, dtype: np.dtype[Any]
-) -> Voxels:
+def _decode_compressed_segmentation(encoding: Encoding, data: bytes, shape: Shape, dtype: np.dtype[Any]) -> Voxels:
     from ngprecomp.codecs import compressed_segmentation
 
     return compressed_segmentation.decode(data, shape, dtype, encoding.block_size)

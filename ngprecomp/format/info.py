@@ -51,9 +51,7 @@ class Info:
         """
         document = self.scale_document(index)
         where = f"scales[{index}]"
-        return parse_scale(
-            document, self.data_type, self.num_channels, where, max_chunk_bytes=max_chunk_bytes
-        )
+        return parse_scale(document, self.data_type, self.num_channels, where, max_chunk_bytes=max_chunk_bytes)
 
     def scale_document(self, index: int) -> Mapping[str, Any]:
         """Return the JSON object of scale `index`; raise `NotFoundError` if there is no such scale."""

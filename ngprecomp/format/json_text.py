@@ -33,11 +33,7 @@ def load_json(text: bytes | str, what: str = "info") -> Any:
     except UnicodeEncodeError as error:
         reason = f"{error.object[error.start]!a} is half a character (a lone surrogate)"
     except json.JSONDecodeError as error:
-        reason = (
-            f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
-            if error.doc.strip()
-            else "empty"
-        )
+        reason = f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}" if error.doc.strip() else "empty"
     except ValueError as error:
         reason = f"not JSON: {error}"
     else:

@@ -124,9 +124,7 @@ class Members:
             if not isinstance(value, (list, tuple)) or not value:
                 raise _unexpected(where, wanted, value)
             stand_in = (low, low, low)
-            return tuple(
-                self._try(name, read_one, item, f"{where}[{i}]", stand_in) for i, item in enumerate(value)
-            )
+            return tuple(self._try(name, read_one, item, f"{where}[{i}]", stand_in) for i, item in enumerate(value))
 
         return self._member(name, wanted, None, read, ((low, low, low),))
 
@@ -146,9 +144,7 @@ class Members:
 
         return self._member(name, wanted, None, read, ())
 
-    def _member(
-        self, name: str, wanted: str, default: T | None, read: Callable[[object, str], T], stand_in: T
-    ) -> T:
+    def _member(self, name: str, wanted: str, default: T | None, read: Callable[[object, str], T], stand_in: T) -> T:
         self._read.add(name)
         if name in self.document:
             return self._try(name, read, self.document[name], self.path(name), stand_in)
@@ -163,9 +159,7 @@ class Members:
         def read_three(value: object, where: str) -> tuple[T, T, T]:
             if not isinstance(value, (list, tuple)) or len(value) != 3:
                 raise _unexpected(where, wanted, value)
-            x, y, z = (
-                self._try(name, read, item, f"{where}[{axis}]", stand_in) for axis, item in enumerate(value)
-            )
+            x, y, z = (self._try(name, read, item, f"{where}[{axis}]", stand_in) for axis, item in enumerate(value))
             return x, y, z
 
         return read_three
@@ -206,9 +200,7 @@ def _integers(low: int, high: int) -> Callable[[object, str], int]:
 
 def _number(value: object, where: str) -> float:
     try:
-        number = (
-            float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-        )
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):

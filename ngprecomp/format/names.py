@@ -108,9 +108,7 @@ def resolve_key(prefix: str, key: str) -> str:
         raise FormatError(f"the key of a scale is wrong: {problem}")
     path, above = _follow(prefix.removesuffix("/").split("/") if prefix else [], key)
     if above:
-        raise FormatError(
-            f"the key {key!r} of a scale climbs above the root of the store, seen from {prefix!r}"
-        )
+        raise FormatError(f"the key {key!r} of a scale climbs above the root of the store, seen from {prefix!r}")
     return "/".join(name for name in path if name not in ("", "."))
 
 

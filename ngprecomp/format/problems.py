@@ -50,16 +50,12 @@ def viewer_problems(info: Info) -> list[Problem]:
 def _scale_problems(scale: Scale, document: Mapping[str, Any], where: str) -> list[Problem]:
     problems = []
     if 0 in scale.size:
-        problems.append(
-            Problem(f"{where}.size", f"the viewer needs at least one voxel, found {list(scale.size)}")
-        )
+        problems.append(Problem(f"{where}.size", f"the viewer needs at least one voxel, found {list(scale.size)}"))
     if min(scale.resolution) <= 0 or any(isinstance(size, str) for size in document["resolution"]):
         wanted = "the viewer needs 3 positive numbers"
         problems.append(Problem(f"{where}.resolution", f"{wanted}, found {found(document['resolution'])}"))
     if "sharding" in document and scale.sharding is None:
         problems.append(Problem(f"{where}.sharding", "the viewer refuses null: leave the member out"))
     if not isinstance(document.get("hidden", False), bool):
-        problems.append(
-            Problem(f"{where}.hidden", f"expected true or false, found {found(document['hidden'])}")
-        )
+        problems.append(Problem(f"{where}.hidden", f"expected true or false, found {found(document['hidden'])}"))
     return problems

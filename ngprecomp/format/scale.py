@@ -119,9 +119,7 @@ def parse_scale(
     _check_place(members, scale)
     _check_sharding(members, scale)
     if members.sound("encoding"):
-        members.extend(
-            "encoding", encoding_problems(encoding, data_type, num_channels, members.path("encoding"))
-        )
+        members.extend("encoding", encoding_problems(encoding, data_type, num_channels, members.path("encoding")))
     if max_chunk_bytes is not None:
         _check_chunk_bytes(members, scale, np.dtype(data_type).itemsize * num_channels, max_chunk_bytes)
     members.close()
@@ -140,9 +138,7 @@ def scale_to_json(scale: Scale) -> dict[str, Any]:
         "encoding": scale.encoding,
     }
     if scale.compressed_segmentation_block_size is not None:
-        document["compressed_segmentation_block_size"] = list(
-            triple(scale.compressed_segmentation_block_size)
-        )
+        document["compressed_segmentation_block_size"] = list(triple(scale.compressed_segmentation_block_size))
     if scale.jpeg_quality is not None:
         document["jpeg_quality"] = int(scale.jpeg_quality)
     if scale.png_level is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -15,9 +15,9 @@ def kernel(function: F) -> F:
 
     A kernel calls other kernels of its own file only: Numba's cache does not notice a change in another file.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inline(function: F) -> F:
     """Compile `function` as a helper that LLVM always inlines into the kernels of the same file."""
-    return numba.njit(nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[no-any-return]
+    return cast("F", numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))

@@ -1,4 +1,8 @@
-"""Compile every kernel for every dtype it supports, so that later processes find all machine code in the cache."""
+"""Compile every kernel for every dtype it supports, so that later processes find the machine code in the cache.
+
+Downsampling is compiled for factors of 1 and 2 along x, which pyramids have unless they are told otherwise: kernels
+know the width of their windows, and each further width would take as long again.
+"""
 
 from __future__ import annotations
 
@@ -73,5 +77,5 @@ def _warm_reversal(itemsize: int) -> None:
 
 
 def _warm_downsample(dtype: str, method: str) -> None:
-    # Windows of 2 x 2 x 2 have kernels of their own; odd sizes end in windows of 1.
+    # The odd size ends in windows of one voxel, along each axis and in all combinations.
     downsample(np.zeros(SIZE, dtype, order="F"), (2, 2, 2), method)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngprecomp.chunks.coding import encode_stored
 from ngprecomp.chunks.unsharded import write_unsharded
-from ngprecomp.format.box import Box, Triple
 from ngprecomp.kernels.downsample import downsample_into
 from ngprecomp.kernels.morton import compressed_morton_code
 from ngprecomp.pipeline.rounds import Round, in_morton_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ngprecomp.format.box import Box, Triple
 
 Voxels = NDArray[Any]
 
@@ -79,6 +82,7 @@ def _chunks(job: Round, index: int, cell: Box) -> Iterator[tuple[Triple, int]]:
     shape = target.grid.shape
     positions = in_morton_order(job.owned(index, cell), shape) if target.places else []
     sharded = any(place.scale.sharding is not None for place in target.places)
-    ids = compressed_morton_code(np.array(positions).reshape(-1, 3), shape).tolist() if sharded else [0] * len(positions)
+    ids = (
+        compressed_morton_code(np.array(positions).reshape(-1, 3), shape).tolist() if sharded else [0] * len(positions)
+    )
     return zip(positions, ids, strict=True)
-

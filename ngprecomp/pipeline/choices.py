@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -14,7 +13,11 @@ from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.encodings import DATA_TYPES
 from ngprecomp.pipeline.sampling import looks_like_labels
-from ngprecomp.sources.protocol import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ngprecomp.sources.protocol import Source
 
 Voxels = NDArray[Any]
 Resolution = tuple[float, float, float]
@@ -103,8 +106,8 @@ def _dtype(source: Source, wish: DTypeLike | None, kind: str) -> tuple[np.dtype[
     if name in DATA_TYPES:
         return source.dtype, "that of the source"
     raise SourceError(
-        f"{source.name} holds {name}, which the viewer cannot show: expected one of {', '.join(DATA_TYPES)}, or one that "
-        f"converts to them without loss ({', '.join(IMAGE_TYPES)})"
+        f"{source.name} holds {name}, which the viewer cannot show: expected one of {', '.join(DATA_TYPES)}, or one "
+        f"that converts to them without loss ({', '.join(IMAGE_TYPES)})"
     )
 
 
@@ -146,8 +149,8 @@ def in_type(voxels: Voxels, choices: Choices, where: str) -> Voxels:
         return converted
     if not _same(voxels, converted):
         raise SourceError(
-            f"{where} holds {voxels.dtype} values from {voxels.min()} to {voxels.max()} which do not all survive in {dtype}; "
-            "choose another type with --dtype"
+            f"{where} holds {voxels.dtype} values from {voxels.min()} to {voxels.max()} which do not all survive in "
+            f"{dtype}; choose another type with --dtype"
         )
     return converted
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
@@ -13,12 +13,16 @@ from ngprecomp.kernels.downsample import METHODS
 from ngprecomp.pipeline.choices import Choices, Wishes, choose, in_type
 from ngprecomp.pipeline.defaults import default_chunk_size
 from ngprecomp.pipeline.levels import Level, plan_levels
-from ngprecomp.pipeline.making import Running
 from ngprecomp.pipeline.sampling import sample_boxes
 from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
-from ngprecomp.sources.protocol import Source
 from ngprecomp.volume.creating import Storage, checked_with_scale
 from ngprecomp.volume.handle import BoxLike, as_box
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ngprecomp.pipeline.making import Running
+    from ngprecomp.sources.protocol import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
 from ngprecomp.errors import ExistsError, NotFoundError
-from ngprecomp.format.box import Box
-from ngprecomp.format.info import Info
 from ngprecomp.format.spec import parse_spec
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.pipeline.choices import Choices, Wishes, in_type
 from ngprecomp.pipeline.conversion_plan import Options, Plan, plan_conversion
 from ngprecomp.pipeline.journal import abandon, begin_journal, end_journal
@@ -23,22 +19,29 @@ from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory, scale_report
 from ngprecomp.pipeline.rounds import Target
-from ngprecomp.pipeline.scales import ShardSize
 from ngprecomp.sources.opening import open_source
-from ngprecomp.sources.protocol import Source
 from ngprecomp.storage.locate import open_store
-from ngprecomp.storage.protocol import Store
+from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
 from ngprecomp.volume.documents import create_info, read_info
-from ngprecomp.volume.handle import BoxLike
 from ngprecomp.volume.places import place_of
 from ngprecomp.volume.removal import remove_volume
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from ngprecomp.format.box import Box
+    from ngprecomp.format.info import Info
+    from ngprecomp.pipeline.scales import ShardSize
+    from ngprecomp.sources.protocol import Source
+    from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.handle import BoxLike
 
 Voxels = NDArray[Any]
 Where = str | os.PathLike[str] | Mapping[str, Any]
 
 
-def convert(
+def convert(  # noqa: PLR0913 - a public signature may be long
     source: Any,
     destination: Where,
     *,
@@ -91,7 +94,8 @@ def convert(
     compress, compress_level
         ``"gzip"`` for unsharded chunks (CloudVolume reads them, TensorStore does not); the level of any gzip, 1 to 12.
     chunk_size, shard_size, sharding
-        Voxels of a chunk and of a shard, x, y, z; ``"auto"`` shards above 1,000 chunks, None never; or exact JSON.
+        Voxels of a chunk and of a shard, x, y, z; ``"auto"`` shards above 1,000 chunks, ``"always"``, or None for
+        never; or the exact JSON.
     levels, factor, method
         The number of coarser scales, the factor of each step, and mode (for labels), mean (for images), median, min,
         max or stride.
@@ -125,9 +129,7 @@ def convert(
     """
     options = Options(
         Wishes(type, dtype, resolution, voxel_offset),
-        Storage(
-            encoding, compressed_segmentation_block_size, jpeg_quality, png_level, chunk_size, sharding=sharding
-        ),
+        Storage(encoding, compressed_segmentation_block_size, jpeg_quality, png_level, chunk_size, sharding=sharding),
         shard_size,
         compress or "",
         compress_level,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.grid import ceil_div
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ISOTROPIC = 3  # up to this ratio of voxel sizes chunks are cubes
 CHUNK_VOXELS = 2**18

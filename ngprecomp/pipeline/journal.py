@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import ExistsError, KeyNotFoundError
 from ngprecomp.format.info import Info, info_to_json, parse_info
-from ngprecomp.storage.protocol import Store
 from ngprecomp.volume.places import place_of
 from ngprecomp.volume.removal import remove_chunks
+
+if TYPE_CHECKING:
+    from ngprecomp.storage.protocol import Store
 
 JOURNAL_KEY = "ngprecomp-journal.json"
 

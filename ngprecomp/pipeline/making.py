@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ngprecomp.chunks.place import Place
-from ngprecomp.format.box import Box, Triple
-from ngprecomp.pipeline.cells import Counts
 from ngprecomp.pipeline.planning import Demand, choose_unit, split_rounds
-from ngprecomp.pipeline.progress import Progress
-from ngprecomp.pipeline.rounds import Round, Target
 from ngprecomp.pipeline.running import Job, run_round
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.volume.indexing import box_selection
 from ngprecomp.volume.reading import Missing, read_selection
 from ngprecomp.volume.resources import Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
+
+    import numpy as np
+
+    from ngprecomp.chunks.place import Place
+    from ngprecomp.format.box import Box, Triple
+    from ngprecomp.pipeline.cells import Counts
+    from ngprecomp.pipeline.progress import Progress
+    from ngprecomp.pipeline.rounds import Round, Target
 
 Voxels = NDArray[Any]
 LOSSY = ("jpeg",)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.sharding import chunks_per_shard
 from ngprecomp.pipeline.rounds import Round, Target, power_of_two
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MAX_DEPTH = 3  # with three scales from one reading, all later rounds together read 2 % more than the source
 UNIT_BYTES = 256 << 20  # larger units gain nothing and cost page faults
@@ -37,7 +40,9 @@ def split_rounds(base: Box, targets: Sequence[Target], method: str, demand: Dema
     rest = list(targets)
     while rest:
         depth = 1
-        while depth < min(MAX_DEPTH, len(rest)) and _fits(Round(base, tuple(rest[: depth + 1]), method), demand, memory):
+        while depth < min(MAX_DEPTH, len(rest)) and _fits(
+            Round(base, tuple(rest[: depth + 1]), method), demand, memory
+        ):
             depth += 1
         rounds.append(Round(base, tuple(rest[:depth]), method))
         base = rest[depth - 1].grid.domain
@@ -88,8 +93,7 @@ def _read_size(job: Round, unit: Triple) -> Triple:
     chunk = job.targets[-1].grid.chunk
     halo = [f - 1 for f in whole]
     return triple(
-        min(size, cells * c * f + 2 * h)
-        for size, cells, c, f, h in zip(sizes, unit, chunk, whole, halo, strict=True)
+        min(size, cells * c * f + 2 * h) for size, cells, c, f, h in zip(sizes, unit, chunk, whole, halo, strict=True)
     )
 
 
@@ -108,8 +112,9 @@ def choose_unit(job: Round, demand: Demand, memory: int) -> Triple:
     need = round_bytes(job, unit, demand)
     if need > memory:
         raise OptionError(
-            f"memory of {memory} bytes is too little: chunks of {job.targets[-1].grid.chunk} voxels and source blocks of "
-            f"{demand.block} need {need} bytes with {demand.workers} workers"
+            f"memory of {memory} bytes is too little: chunks of {job.targets[-1].grid.chunk} voxels and source blocks "
+            f"of {demand.block} need {need} bytes with {demand.workers} workers; give more memory, fewer workers or "
+            "smaller chunks"
         )
     while True:
         larger = [

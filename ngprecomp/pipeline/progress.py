@@ -34,8 +34,8 @@ class ProgressBar:
         self._shown = now
         share = done / total if total else 1.0
         rate = done / max(now - self._began, 1e-9)
-        left = (total - done) / rate if rate else 0.0
+        left = f", {(total - done) / rate:.0f} s left" if done else ""
         bar = "#" * round(share * self.WIDTH)
-        line = f"\r[{bar:<{self.WIDTH}}] {share:4.0%} {rate / 1e6:.0f} M{self._unit}/s, {left:.0f} s left "
+        line = f"\r[{bar:<{self.WIDTH}}] {share:4.0%} {rate / 1e6:.0f} M{self._unit}/s{left}   "
         self._stream.write(line + ("\n" if done >= total else ""))
         self._stream.flush()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import KeyNotFoundError
-from ngprecomp.storage.protocol import Store
 from ngprecomp.volume.removal import PROVENANCE_KEY
+
+if TYPE_CHECKING:
+    from ngprecomp.storage.protocol import Store
 
 EMPTY = {"description": "", "owners": [], "processing": [], "sources": []}
 

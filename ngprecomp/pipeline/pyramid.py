@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ngprecomp.chunks.place import Place
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.info import Info, with_scale
 from ngprecomp.format.layout import sharding_for_shard_size
 from ngprecomp.format.names import default_key
-from ngprecomp.format.scale import Scale
 from ngprecomp.format.sharding import write_chunk_shape
 from ngprecomp.kernels.downsample import METHODS
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.pipeline.levels import Level, factor_between, plan_levels
 from ngprecomp.pipeline.making import Running, StoredVoxels, make_scales
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory, scale_report
 from ngprecomp.pipeline.rounds import Target
-from ngprecomp.storage.protocol import Store
+from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import open_volume, read_scale
 from ngprecomp.volume.places import place_of, refuse_escape
-from ngprecomp.volume.reading import Missing
 from ngprecomp.volume.removal import chunk_files, remove_chunks
 from ngprecomp.volume.resources import Resources
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from ngprecomp.chunks.place import Place
+    from ngprecomp.format.scale import Scale
+    from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.reading import Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Run:
     targets: tuple[Target, ...]
 
 
-def build_pyramid(
+def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     volume: Volume | str | os.PathLike[str] | Mapping[str, Any],
     *,
     levels: int | None = None,

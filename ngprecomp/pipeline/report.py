@@ -7,11 +7,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ngprecomp.format.box import Triple
-from ngprecomp.format.scale import Scale
-
 if TYPE_CHECKING:
     # Cells bring the compiled kernels along, which whoever prints a report does not need.
+    from ngprecomp.format.box import Triple
+    from ngprecomp.format.scale import Scale
     from ngprecomp.pipeline.cells import Counts
 
 
@@ -54,7 +53,8 @@ class Report:
         for scale in self.scales:
             skipped = f", {scale.skipped} all-zero chunks left out" if scale.skipped else ""
             size = " x ".join(map(str, scale.size))
-            lines.append(f"  scale {scale.key}: {size}, {scale.chunks} chunks, {megabytes(scale.nbytes)}{skipped}")
+            chunks = counted(scale.chunks, "chunk")
+            lines.append(f"  scale {scale.key}: {size}, {chunks}, {megabytes(scale.nbytes)}{skipped}")
         if self.absent:
             lines.append(f"  {self.absent} chunks of the source are absent and were read as zeros")
         rate = self.read_bytes / 1e6 / max(self.seconds, 1e-9)
@@ -68,6 +68,17 @@ class Report:
 def scale_report(scale: Scale, counts: Counts) -> ScaleReport:
     """Return what was written of one scale."""
     return ScaleReport(scale.key, scale.size, counts.chunks, counts.skipped, counts.nbytes)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "chunk"), counted(2, "chunk")
+    ('1 chunk', '2 chunks')
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def megabytes(nbytes: int) -> str:

@@ -7,17 +7,21 @@ grouped into *units*, which are read at once, and units into *footprints*, which
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ngprecomp.chunks.place import Place
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import Grid, ceil_div, positions_in
 from ngprecomp.format.sharding import chunks_per_shard
 from ngprecomp.kernels.morton import compressed_morton_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ngprecomp.chunks.place import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.chunks.shard_sets import ShardSet, ShardSets
@@ -14,6 +13,10 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div
 from ngprecomp.pipeline.cells import Counts, Voxels, make_cell
 from ngprecomp.pipeline.rounds import Round, in_morton_order, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Executor
 
 Shards = dict[tuple[int, int], ShardSet]
 
@@ -71,7 +74,7 @@ def _open_shards(job: Job, footprint: Box, sets: ShardSets) -> Shards:
 
 
 def _units(job: Job, footprint: Box) -> list[Box]:
-    """Return the units of a footprint in Morton order, so that chunks reach their shards nearly in order of their ids."""
+    """Return the units of a footprint in Morton order, so that chunks reach their shards in order of their ids."""
     shape = triple(map(ceil_div, footprint.size, job.unit))
     return [
         Box.of_size(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.sources.protocol import Source
+
+if TYPE_CHECKING:
+    from ngprecomp.sources.protocol import Source
 
 Voxels = NDArray[Any]
 SAMPLES = 3

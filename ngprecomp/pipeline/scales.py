@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import NDArray
 
@@ -14,11 +14,13 @@ from ngprecomp.codecs.compression import compress
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.layout import choose_sharding, sharding_for_shard_size
-from ngprecomp.format.scale import Scale
-from ngprecomp.format.sharding import ShardEncoding
 from ngprecomp.pipeline.defaults import SHARD_VOXELS, needs_shards
-from ngprecomp.pipeline.levels import Level
 from ngprecomp.volume.creating import Storage, new_scale
+
+if TYPE_CHECKING:
+    from ngprecomp.format.scale import Scale
+    from ngprecomp.format.sharding import ShardEncoding
+    from ngprecomp.pipeline.levels import Level
 
 Voxels = NDArray[Any]
 ShardSize = Sequence[int] | Literal["auto", "always"] | None
@@ -54,7 +56,9 @@ def resolved_shard_size(scales: Sequence[Scale], wish: Any) -> Triple | Literal[
         many = needs_shards([scale.size for scale in scales], scales[0].chunk_size)
         return "auto" if many or wish == "always" else None
     if wish is not None and (isinstance(wish, str) or len(wish) != 3 or min(wish) < 1):
-        raise OptionError(f'shard_size is "auto", "always", None or three integers of at least 1 (x, y, z), found {wish!r}')
+        raise OptionError(
+            f'shard_size is "auto", "always", None or three integers of at least 1 (x, y, z), found {wish!r}'
+        )
     return None if wish is None else triple(wish)
 
 

@@ -62,9 +62,7 @@ def _acquire(path: str, what: str, timeout: float) -> int:
         if held:
             return descriptor
         if time.monotonic() >= deadline:
-            raise StorageError(
-                f"{what} is locked by another thread or process; gave up after {timeout:g} s of waiting"
-            )
+            raise StorageError(f"{what} is locked by another thread or process; gave up after {timeout:g} s of waiting")
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
 

@@ -68,9 +68,7 @@ def nothing_at(path: str) -> KeyNotFoundError | StorageError:
     reached = path
     while not os.path.exists(reached):
         if os.path.islink(reached):
-            return StorageError(
-                f"{reached} is a symbolic link to {os.readlink(reached)}, which does not exist"
-            )
+            return StorageError(f"{reached} is a symbolic link to {os.readlink(reached)}, which does not exist")
         reached = os.path.dirname(reached)
     return KeyNotFoundError(f"{path} does not exist")
 
@@ -117,9 +115,7 @@ def _make_folder(path: str) -> None:
     except FileExistsError as error:  # also when a folder was there a moment ago
         if not (os.path.islink(error.filename) or os.path.isfile(error.filename)):
             return
-        raise StorageError(
-            f"the folder {path} cannot be made: {error.filename} is a file or a link to none"
-        ) from error
+        raise StorageError(f"the folder {path} cannot be made: {error.filename} is a file or a link to none") from error
 
 
 def sync_folder(path: str) -> None:

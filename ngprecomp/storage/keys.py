@@ -41,9 +41,7 @@ def path_to_write(root: str, key: str) -> str:
     """
     path = path_to_read(root, key)
     if key.startswith("../"):
-        raise StorageError(
-            f"the key {key!r} leads out of {root}: it can be read, but not written, locked or deleted"
-        )
+        raise StorageError(f"the key {key!r} leads out of {root}: it can be read, but not written, locked or deleted")
     return path
 
 

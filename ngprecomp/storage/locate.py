@@ -48,9 +48,7 @@ def open_store(where: str | os.PathLike[str]) -> Store:
     if scheme == "memory":
         return MemoryStore(_decoded(text, url[2]))
     if scheme in _CLOUD:
-        raise OptionError(
-            f"{text}: {scheme}:// needs the extra ngprecomp[cloud], which this version does not have yet"
-        )
+        raise OptionError(f"{text}: {scheme}:// needs the extra ngprecomp[cloud], which this version does not have yet")
     raise OptionError(f"{text}: {scheme}:// is not known; use a path, file:// or memory://")
 
 
@@ -67,7 +65,5 @@ def _file_path(url: str, rest: str) -> str:
 def _decoded(url: str, path: str) -> str:
     """Decode ``%41`` and the like; sequences that are no code stay as they are."""
     if "?" in path or "#" in path:
-        raise OptionError(
-            f"{url} has a query or a fragment, which names nothing here; write %3F for '?', %23 for '#'"
-        )
+        raise OptionError(f"{url} has a query or a fragment, which names nothing here; write %3F for '?', %23 for '#'")
     return os.fsdecode(unquote_to_bytes(path))

@@ -173,9 +173,7 @@ class MemoryWriter:
 
     def _require_open(self) -> None:
         if not self._open:
-            raise StorageError(
-                f"the writer of {self._store.url}/{self._key} was published or discarded already"
-            )
+            raise StorageError(f"the writer of {self._store.url}/{self._key} was published or discarded already")
 
     def __enter__(self) -> Self:
         return self
@@ -191,9 +189,7 @@ def _require_version(where: str, present: Stored | None, version: str | None) ->
     if version is not None and present is None:
         raise ChangedError(f"{where} was removed in between")
     if present is not None and version not in (None, present.version):
-        raise ChangedError(
-            f"{where} was written in between: expected version {version}, found {present.version}"
-        )
+        raise ChangedError(f"{where} was written in between: expected version {version}, found {present.version}")
 
 
 def _begin_in_fork() -> None:
@@ -203,6 +199,4 @@ def _begin_in_fork() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_CHANGED.acquire, after_in_parent=_CHANGED.release, after_in_child=_begin_in_fork
-    )
+    os.register_at_fork(before=_CHANGED.acquire, after_in_parent=_CHANGED.release, after_in_child=_begin_in_fork)

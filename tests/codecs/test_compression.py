@@ -19,9 +19,7 @@ WRITERS = {
     "zstd": lambda data: bytes(imagecodecs.zstd_encode(data)),
     "xz": lzma.compress,
 }
-METHODS = [("isal", level) for level in (None, 0, 1, 2, 3)] + [
-    ("libdeflate", level) for level in (None, 1, 6, 12)
-]
+METHODS = [("isal", level) for level in (None, 0, 1, 2, 3)] + [("libdeflate", level) for level in (None, 1, 6, 12)]
 
 
 @settings(max_examples=30, deadline=None)
@@ -142,10 +140,7 @@ def test_a_member_that_is_repeated_is_not_taken_for_one():
 def test_gzip_headers_with_name_comment_and_checksum_are_read():
     body = compress(PLAIN, "gzip")[10:]
     header = b"\x1f\x8b\x08\x1e\x01\x02\x03\x04\0\xff" + b"\x03\0abc" + b"name\0" + b"comment\0"
-    assert (
-        decompress(header + (zlib.crc32(header) & 0xFFFF).to_bytes(2, "little") + body, "gzip", 1 << 20)
-        == PLAIN
-    )
+    assert decompress(header + (zlib.crc32(header) & 0xFFFF).to_bytes(2, "little") + body, "gzip", 1 << 20) == PLAIN
 
 
 @pytest.mark.parametrize("encoding", WRITERS)

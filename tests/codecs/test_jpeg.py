@@ -48,9 +48,7 @@ def test_a_quality_means_what_it_means_to_tensorstore(quality, channels):
     voxels = smooth_voxels((20, 16, 12, channels))
     ours, theirs = jpeg.encode(voxels, quality), tensorstore_writes(voxels, "jpeg", jpeg_quality=quality)
     assert len(ours) == pytest.approx(len(theirs), rel=0.02)
-    difference = jpeg.decode(ours, voxels.shape, "uint8").astype(int) - jpeg.decode(
-        theirs, voxels.shape, "uint8"
-    )
+    difference = jpeg.decode(ours, voxels.shape, "uint8").astype(int) - jpeg.decode(theirs, voxels.shape, "uint8")
     assert abs(difference).max() <= 1
 
 
@@ -126,9 +124,7 @@ def test_other_dimensions_or_components_are_an_error_that_names_them(shape):
         jpeg.decode(data, shape, "uint8")
 
 
-@pytest.mark.parametrize(
-    "encoder_options", [{"optimize": True}, {"subsampling": "444"}, {"subsampling": "422"}]
-)
+@pytest.mark.parametrize("encoder_options", [{"optimize": True}, {"subsampling": "444"}, {"subsampling": "422"}])
 def test_other_encoders_choices_are_read(encoder_options):
     voxels = smooth_voxels((16, 16, 4, 3))
     image = voxels.reshape(-1, 3, order="F").reshape(32, 32, 3)

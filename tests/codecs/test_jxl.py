@@ -16,9 +16,7 @@ def image_of(voxels: np.ndarray, width: int) -> np.ndarray:
 
 def lossless(voxels: np.ndarray, width: int | None = None, **options: object) -> bytes:
     image = image_of(voxels, width or voxels.shape[0])
-    return imagecodecs.jpegxl_encode(
-        image[..., 0] if voxels.shape[3] == 1 else image, lossless=True, **options
-    )
+    return imagecodecs.jpegxl_encode(image[..., 0] if voxels.shape[3] == 1 else image, lossless=True, **options)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -56,9 +56,7 @@ def test_tensorstore_reads_and_writes_the_same(shape, dtype, channels):
 def test_round_trip(shape, case, level):
     dtype, channels = case
     voxels = random_voxels((*shape, channels), dtype)
-    np.testing.assert_array_equal(
-        png.decode(png.encode(voxels, level), voxels.shape, dtype), voxels, strict=True
-    )
+    np.testing.assert_array_equal(png.decode(png.encode(voxels, level), voxels.shape, dtype), voxels, strict=True)
 
 
 @pytest.mark.parametrize(("dtype", "channels"), CASES)

@@ -29,11 +29,7 @@ def voxels_for(encoding: Encoding, dtype: str, channels: int, shape=SHAPE) -> np
     if encoding.name == "compressed_segmentation":
         labels = random_voxels((*shape, channels), dtype)
         return np.where(labels % 5 == 0, labels, labels.dtype.type(2**31)).astype(dtype, order="F")
-    return (
-        smooth_voxels((*shape, channels))
-        if encoding.name == "jpeg"
-        else random_voxels((*shape, channels), dtype)
-    )
+    return smooth_voxels((*shape, channels)) if encoding.name == "jpeg" else random_voxels((*shape, channels), dtype)
 
 
 @pytest.mark.parametrize("case", WRITTEN, ids=str)

@@ -65,9 +65,7 @@ def test_slices_index_an_array() -> None:
 
 
 def test_a_box_prints_as_it_is_typed() -> None:
-    assert (
-        str(Box((-5, 0, 2**62 - 2), (4, 1, 2**62 - 1))) == "-5:4,0:1,4611686018427387902:4611686018427387903"
-    )
+    assert str(Box((-5, 0, 2**62 - 2), (4, 1, 2**62 - 1))) == "-5:4,0:1,4611686018427387902:4611686018427387903"
 
 
 @pytest.mark.parametrize("values", [np.array([1, 2, 3]), [1, 2, 3], (1, 2, 3), range(1, 4)])

@@ -44,9 +44,7 @@ def test_other_viewer_encodings_are_read_only(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", [*FOREIGN, "zip", "", "RAW"])
 def test_unknown_encodings_are_refused_with_the_known_ones(encoding: str) -> None:
     (problem,) = encoding_problems(encoding, "uint8", 1)
-    assert problem.message.startswith(
-        "expected one of raw, png, jpeg, compressed_segmentation, jxl, compresso, found "
-    )
+    assert problem.message.startswith("expected one of raw, png, jpeg, compressed_segmentation, jxl, compresso, found ")
     assert problem.message.endswith("which only CloudVolume decodes") == (encoding in FOREIGN)
 
 

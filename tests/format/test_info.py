@@ -62,9 +62,7 @@ def test_adding_a_scale_rewrites_the_others_as_tensorstore_does(case: dict[str, 
 @given(infos())
 def test_a_volume_survives_its_file(info: Info) -> None:
     read = parse_info(info_to_bytes(info))
-    assert [read.scale(i) for i in range(len(read.scales))] == [
-        info.scale(i) for i in range(len(info.scales))
-    ]
+    assert [read.scale(i) for i in range(len(read.scales))] == [info.scale(i) for i in range(len(info.scales))]
     assert read.extra == info.extra
     assert info_to_bytes(read) == info_to_bytes(info)
     assert pickle.loads(pickle.dumps(read)) == read
@@ -76,9 +74,7 @@ def test_a_scale_that_does_not_parse_is_kept_verbatim_and_harms_no_other() -> No
     assert info.scale(1).size == (9, 8, 7)
     assert info_to_json(info)["scales"][0] == foreign
     assert b'"resolution":[8,8,40]' in info_to_bytes(info)
-    with pytest.raises(
-        MetadataError, match=r"scales\[0\].encoding: .*'crackle', which only CloudVolume decodes"
-    ):
+    with pytest.raises(MetadataError, match=r"scales\[0\].encoding: .*'crackle', which only CloudVolume decodes"):
         info.scale(0)
 
 
@@ -211,9 +207,7 @@ def test_a_volume_without_scales_reads_but_has_nothing_to_open() -> None:
         match_scale(info)
     with pytest.raises(NotFoundError, match="scale 0 does not exist: the volume has no scales"):
         info.scale(0)
-    assert [str(problem) for problem in info_problems(info)] == [
-        "scales: expected at least one scale, found none"
-    ]
+    assert [str(problem) for problem in info_problems(info)] == ["scales: expected at least one scale, found none"]
 
 
 def test_a_scale_that_does_not_fit_is_not_added() -> None:

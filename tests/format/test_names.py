@@ -55,9 +55,7 @@ def test_shard_names_are_read_back(data: st.DataObject) -> None:
     assert parse_shard_name(shard_name(number, bits), bits) == number
 
 
-@pytest.mark.parametrize(
-    "name", ["", "a.shard", "00a.shard", "0A.shard", "20.shard", "0a", "0a.index", "0a.shard.gz"]
-)
+@pytest.mark.parametrize("name", ["", "a.shard", "00a.shard", "0A.shard", "20.shard", "0a", "0a.index", "0a.shard.gz"])
 def test_other_names_are_no_shards_of_5_bits(name: str) -> None:
     assert parse_shard_name(name, 5) is None
 

@@ -29,9 +29,7 @@ def test_a_scale_survives_its_document(scale: Scale) -> None:
 
 
 def test_a_scale_knows_its_voxels_and_chunks() -> None:
-    scale = parse_scale(
-        {**RAW, "voxel_offset": [-5, 0, 2**61], "chunk_sizes": [[4, 4, 4], [9, 9, 9]]}, "uint8", 1
-    )
+    scale = parse_scale({**RAW, "voxel_offset": [-5, 0, 2**61], "chunk_sizes": [[4, 4, 4], [9, 9, 9]]}, "uint8", 1)
     assert scale.box == Box((-5, 0, 2**61), (4, 8, 2**61 + 7))
     assert scale.chunk_size == (4, 4, 4)
     assert scale.grid.shape == (3, 2, 2)
@@ -68,16 +66,12 @@ def test_optional_members_are_read_and_written() -> None:
     assert labels.compressed_segmentation_block_size == (8, 8, 8)
     assert scale_to_json(labels)["sharding"] == SHARDING
     assert parse_scale({**RAW, "encoding": "png"}, "uint16", 4).png_level is None
-    assert (
-        scale_to_json(parse_scale({**RAW, "encoding": "png", "png_level": 0}, "uint8", 1))["png_level"] == 0
-    )
+    assert scale_to_json(parse_scale({**RAW, "encoding": "png", "png_level": 0}, "uint8", 1))["png_level"] == 0
     assert parse_scale({**RAW, "encoding": "jpeg", "jpeg_quality": 100.0}, "uint8", 1).jpeg_quality == 100
     assert parse_scale({**RAW, "encoding": "jxl", "jxl_quality": 90}, "uint8", 1).extra == {"jxl_quality": 90}
 
 
-@pytest.mark.parametrize(
-    ("resolution"), [[0, 1, 1], [-1, 1, 1], ["8", "9.5", "1e3"], [1e300, 1e-300, 10**20]]
-)
+@pytest.mark.parametrize(("resolution"), [[0, 1, 1], [-1, 1, 1], ["8", "9.5", "1e3"], [1e300, 1e-300, 10**20]])
 def test_every_finite_resolution_is_read(resolution: list[Any]) -> None:
     scale = parse_scale({**RAW, "resolution": resolution}, "uint8", 1)
     assert scale.resolution == tuple(map(float, resolution))

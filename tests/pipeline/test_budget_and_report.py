@@ -7,9 +7,9 @@ import io
 import pytest
 
 from ngprecomp.errors import OptionError
-from ngprecomp.volume.budget import core_count, machine_memory, parse_memory, worker_count
 from ngprecomp.pipeline.progress import ProgressBar
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory
+from ngprecomp.volume.budget import core_count, machine_memory, parse_memory, worker_count
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
@@ -19,6 +19,9 @@ from tests.judges import (
     read_with_cloudvolume,
     read_with_tensorstore,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LABEL_BASE = 2**63
 
@@ -107,7 +110,9 @@ def test_any_conversion_equals_tensorstore(
 @pytest.mark.parametrize("dtype", ["uint8", "uint64"])
 def test_cloudvolume_reads_every_scale(tmp_path, dtype, shard_size):
     voxels = blobs((70, 50, 33), dtype) if dtype == "uint64" else noise((70, 50, 33), dtype)
-    ng.convert(voxels.T, tmp_path / "out", axes="zyx", resolution=(8, 8, 8), chunk_size=(16, 16, 16), shard_size=shard_size)
+    ng.convert(
+        voxels.T, tmp_path / "out", axes="zyx", resolution=(8, 8, 8), chunk_size=(16, 16, 16), shard_size=shard_size
+    )
     for index in range(len(ng.open(tmp_path / "out").scales)):
         np.testing.assert_array_equal(
             read_with_cloudvolume(tmp_path / "out", index), read_with_tensorstore(tmp_path / "out", index)
@@ -129,11 +134,19 @@ def test_bytes_do_not_depend_on_memory_and_workers(tmp_path, shard_size):
     voxels = noise((100, 90, 80), "uint16")
     for name, memory, workers in (("a", "1GB", 1), ("b", "8MB", 2), ("c", "3MB", 1)):
         ng.convert(
-            voxels.T, tmp_path / name, axes="zyx", chunk_size=(16, 16, 16), shard_size=shard_size, memory=memory, workers=workers
+            voxels.T,
+            tmp_path / name,
+            axes="zyx",
+            chunk_size=(16, 16, 16),
+            shard_size=shard_size,
+            memory=memory,
+            workers=workers,
         )
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a").rglob("*") if path.is_file())
     for other in ("b", "c"):
-        assert files == sorted(path.relative_to(tmp_path / other) for path in (tmp_path / other).rglob("*") if path.is_file())
+        assert files == sorted(
+            path.relative_to(tmp_path / other) for path in (tmp_path / other).rglob("*") if path.is_file()
+        )
         for name in files:
             if name.name != "provenance":
                 assert (tmp_path / "a" / name).read_bytes() == (tmp_path / other / name).read_bytes(), name
@@ -175,7 +188,9 @@ def test_coarse_scales_of_a_lossy_volume_are_made_from_the_voxels(tmp_path):
 def test_hdf5_with_attributes_becomes_a_segmentation(tmp_path):
     labels = blobs((100, 80, 40), "uint64")
     with h5py.File(tmp_path / "cremi.h5", "w") as file:
-        dataset = file.create_dataset("volumes/labels/neuron_ids", data=labels.T, chunks=(16, 16, 16), compression="gzip")
+        dataset = file.create_dataset(
+            "volumes/labels/neuron_ids", data=labels.T, chunks=(16, 16, 16), compression="gzip"
+        )
         dataset.attrs["resolution"] = (40.0, 4.0, 4.0)
         dataset.attrs["offset"] = (400.0, 80.0, -40.0)
     report = ng.convert(f"{tmp_path}/cremi.h5:volumes/labels/neuron_ids", tmp_path / "out")
@@ -282,7 +297,9 @@ def test_a_journal_of_a_killed_job_is_cleared_by_the_same_job_only(tmp_path):
     ng.convert(tmp_path / "a.npy", tmp_path / "out", chunk_size=(8, 8, 8))
     info = json.loads((tmp_path / "out" / "info").read_text())
     (tmp_path / "out" / "info").unlink()
-    (tmp_path / "out" / "ngprecomp-journal.json").write_text(json.dumps({"source": str(tmp_path / "a.npy"), "info": info}))
+    (tmp_path / "out" / "ngprecomp-journal.json").write_text(
+        json.dumps({"source": str(tmp_path / "a.npy"), "info": info})
+    )
     with pytest.raises(NotFoundError):
         ng.open(tmp_path / "out")
     with pytest.raises(ExistsError, match="unfinished"):

@@ -86,7 +86,13 @@ def test_declared_empty_scales_are_filled_as_they_are_declared(tmp_path):
 
 
 def test_a_declared_scale_that_is_no_downsampling_is_refused(tmp_path):
-    scale = {"key": "0", "size": [60, 50, 20], "resolution": [2, 2, 50], "chunk_sizes": [[32, 32, 8]], "encoding": "raw"}
+    scale = {
+        "key": "0",
+        "size": [60, 50, 20],
+        "resolution": [2, 2, 50],
+        "chunk_sizes": [[32, 32, 8]],
+        "encoding": "raw",
+    }
     odd = {**scale, "key": "1", "size": [40, 33, 20], "resolution": [3, 3, 50]}
     large = {**scale, "key": "1", "size": [60, 25, 20], "resolution": [4, 4, 50]}
     for other in (odd, large):

@@ -25,9 +25,7 @@ FACTORS = st.sampled_from([(2, 2, 1), (2, 2, 2), (1, 2, 1), (1, 1, 2), (4, 1, 2)
 
 @st.composite
 def rounds(draw, factors=FACTORS):
-    base = Box.of_size(
-        draw(st.tuples(*[st.integers(1, 90)] * 3)), draw(st.tuples(*[st.integers(-50, 50)] * 3))
-    )
+    base = Box.of_size(draw(st.tuples(*[st.integers(1, 90)] * 3)), draw(st.tuples(*[st.integers(-50, 50)] * 3)))
     chunk = draw(st.tuples(*[st.integers(3, 16)] * 3))
     shard = draw(st.none() | st.tuples(*[st.integers(1, 100)] * 3))
     level, targets = Level(base, (1, 1, 1)), []

@@ -209,9 +209,7 @@ def test_a_file_in_place_of_a_folder_is_an_error(local):
 
 def test_durable_means_that_file_and_folder_are_synced(local, monkeypatch):
     synced = []
-    monkeypatch.setattr(
-        os, "fsync", lambda descriptor: synced.append(stat.S_IFMT(os.fstat(descriptor).st_mode))
-    )
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(stat.S_IFMT(os.fstat(descriptor).st_mode)))
     local.put("chunk", b"1")
     assert synced == []
     local.put("chunk", b"1", durable=True)
@@ -394,9 +392,7 @@ def run_processes(work, *arguments):
 
 
 def run_script(script, *arguments):
-    return subprocess.run(
-        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60
-    )
+    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, timeout=60)
 
 
 DIE_WHILE_WRITING = """

@@ -14,9 +14,7 @@ from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, Storag
 from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.protocol import exists
 
-same_store = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_store = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.parametrize(
@@ -83,9 +81,7 @@ def test_ranges_are_slices(store, data, cuts):
     assert store.get_ranges("0.shard", starts, lengths) == [data[start:end] for start, end in ranges]
 
 
-@pytest.mark.parametrize(
-    ("start", "length"), [(0, 11), (10, 1), (11, 0), (-1, 2), (3, -1), (2**63, 1), (0, 2**62)]
-)
+@pytest.mark.parametrize(("start", "length"), [(0, 11), (10, 1), (11, 0), (-1, 2), (3, -1), (2**63, 1), (0, 2**62)])
 def test_ranges_outside_the_object_are_refused(store, start, length):
     store.put("0.shard", bytes(10))
     with pytest.raises(StorageError, match="10 bytes"):
@@ -181,9 +177,7 @@ def test_list_yields_the_keys_with_a_prefix(store, prefix, expected):
     assert len(listed) == len(expected)
 
 
-@pytest.mark.parametrize(
-    "key", ["", "/", "/info", "a//b", "a/", "./a", "a/.", "a/../b", "..", "../", "../..", "a\0b"]
-)
+@pytest.mark.parametrize("key", ["", "/", "/info", "a//b", "a/", "./a", "a/.", "a/../b", "..", "../", "../..", "a\0b"])
 def test_odd_keys_are_refused(store, key):
     for use in (store.get, lambda key: store.put(key, b""), store.writer, lambda key: store.delete([key])):
         with pytest.raises(StorageError, match="is not valid"):

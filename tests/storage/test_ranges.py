@@ -13,9 +13,7 @@ RANGES = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=15
 @settings(max_examples=50, deadline=None)
 @given(ranges=RANGES, gap=st.integers(0, 5), limit=st.integers(0, 30))
 def test_runs_hold_every_range_once_and_join_what_is_near(ranges, gap, limit):
-    runs = list(
-        join_ranges([start for start, _ in ranges], [length for _, length in ranges], gap=gap, limit=limit)
-    )
+    runs = list(join_ranges([start for start, _ in ranges], [length for _, length in ranges], gap=gap, limit=limit))
     assert sorted(member for run in runs for member in run.members) == list(range(len(ranges)))
     for run in runs:
         held = [(ranges[member][0], sum(ranges[member])) for member in run.members]

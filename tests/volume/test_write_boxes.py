@@ -39,8 +39,8 @@ def test_boxes_cut_the_volume_into_whole_objects(shape, offset, chunk, shard, me
 
 def test_one_box_is_one_shard():
     volume = ng.create(
-        "memory://boxes/shards", shape=(256, 256, 100), dtype="uint64", chunk_size=(32, 32, 32), shard_size=(64, 64, 64),
-        exist="replace",
+        "memory://boxes/shards", shape=(256, 256, 100), dtype="uint64", chunk_size=(32, 32, 32),
+        shard_size=(64, 64, 64), exist="replace",
     )  # fmt: skip
     boxes = list(volume.write_boxes())
     assert boxes[0] == (slice(0, 64), slice(0, 64), slice(0, 64))

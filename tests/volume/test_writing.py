@@ -2,6 +2,7 @@ import json
 import uuid
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,3 +61,12 @@ def test_all_stored_copies_are_written(where):
         info["scales"][0]["chunk_sizes"] = [list(copy.scale.chunk_size)]
         vol.place.store.put("info", json.dumps(info).encode())
         assert np.array_equal(ng.open(where)[...], shadow)
+
+
+@pytest.mark.parametrize("index", [np.s_[::-1], np.s_[:, ::-1, ::-1], np.s_[..., ::-1], np.s_[::-1, ..., ::-1]])
+def test_whole_chunks_written_backwards(memory, index):
+    vol = ng.create(memory, shape=(8, 4, 4), num_channels=2, dtype="uint8", chunk_size=(4, 4, 4), key="s")
+    voxels = np.arange(256, dtype=np.uint8).reshape(vol.shape)
+    vol[index] = voxels
+    assert np.array_equal(vol[...], voxels[index])
+    assert np.array_equal(vol[index], voxels)
