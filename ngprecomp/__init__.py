@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ngprecomp.codecs import compressed_segmentation as compressed_segmentation
+    from ngprecomp.format.chunk_layout import ChunkLayout as ChunkLayout
+    from ngprecomp.format.codec_spec import CodecSpec as CodecSpec
+    from ngprecomp.format.domain import IndexDomain as IndexDomain
+    from ngprecomp.format.schema import Schema as Schema
     from ngprecomp.kernels.downsample import downsample as downsample
     from ngprecomp.kernels.morton import compressed_morton_code as compressed_morton_code
     from ngprecomp.kernels.murmur3 import murmurhash3_x86_128 as murmurhash3_x86_128
@@ -25,7 +29,11 @@ __version__ = "0.1.0"
 
 # Loaded when first used, so that importing the package needs neither Numba nor h5py.
 _PUBLIC = {
+    "ChunkLayout": ("format.chunk_layout", "ChunkLayout"),
+    "CodecSpec": ("format.codec_spec", "CodecSpec"),
+    "IndexDomain": ("format.domain", "IndexDomain"),
     "Report": ("pipeline.report", "Report"),
+    "Schema": ("format.schema", "Schema"),
     "Volume": ("volume.handle", "Volume"),
     "build_pyramid": ("pipeline.pyramid", "build_pyramid"),
     "compressed_morton_code": ("kernels.morton", "compressed_morton_code"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -33,8 +34,14 @@ def inputs(tmp_path, monkeypatch):
 def test_examples_run(page):
     namespace = {}
     for language, code in FENCE.findall(page.read_text()):
-        if language == "python":
+        if language == "python" and ">>> " not in code:
             exec(compile(code, f"{page.name}: {code.splitlines()[0]}", "exec"), namespace)
+
+
+def test_examples_with_their_output_run():
+    found = doctest.testfile(str(ROOT / "docs" / "spec.md"), module_relative=False)
+    assert found.attempted > 30
+    assert found.failed == 0
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ngprecomp.errors import DecodeError, EncodeError
+from ngprecomp.errors import DecodeError, EncodeError, FormatError
+from ngprecomp.format.names import key_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ class Place:
     """One scale in one store: `folder` is its key resolved to a prefix of the store, without a trailing slash.
 
     `compression` names the outer compression of new unsharded chunks (``""`` none, ``"gzip"``); `compress_level` is
-    the level of any gzip, None for the default of the encoding.
+    the level of any gzip, None for the default of the encoding. `store_zeros` keeps chunks that become all zero.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class Place:
     num_channels: int
     compression: str = ""
     compress_level: int | None = None
+    store_zeros: bool = False
 
     @property
     def grid(self) -> Grid:
@@ -47,7 +49,16 @@ class Place:
         return tuple(replace(self, scale=scale) for scale in scales)
 
     def key(self, name: str) -> str:
-        """Return the store key of a file of this scale."""
+        """Return the store key of a file of this scale.
+
+        Raises
+        ------
+        FormatError
+            The key of the scale names no folder. Its metadata can be looked at, its chunks cannot be reached.
+        """
+        problem = key_problem(self.scale.key)
+        if problem:
+            raise FormatError(f"the key of scale {self.scale.key!r} in {self.store.url} names no folder: {problem}")
         return f"{self.folder}/{name}" if self.folder else name
 
     def chunk_shape(self, position: Triple) -> tuple[int, int, int, int]:

@@ -209,6 +209,11 @@ def sharding_for_shard_size(
     return _sharding(within, sum(bits), encoding, data_encoding)
 
 
+def default_data_encoding(encoding: str) -> ShardEncoding:
+    """Return how chunks of an encoding are compressed inside shards: gzip, unless they are compressed already."""
+    return "gzip" if encoding in _SHRUNK_BY_GZIP else "raw"
+
+
 def _sharding(within: int, total: int, encoding: str, data_encoding: ShardEncoding | None) -> Sharding:
     """Return shards of 2**within chunks, in minishards of 2**9 unless there would be too many of them."""
     minishard_bits = min(max(0, within - CHUNK_BITS_OF_A_MINISHARD), MAX_WRITTEN_MINISHARD_BITS)
@@ -218,7 +223,7 @@ def _sharding(within: int, total: int, encoding: str, data_encoding: ShardEncodi
         minishard_bits=minishard_bits,
         shard_bits=total - within,
         minishard_index_encoding="gzip",
-        data_encoding=data_encoding or ("gzip" if encoding in _SHRUNK_BY_GZIP else "raw"),
+        data_encoding=data_encoding or default_data_encoding(encoding),
     )
 
 

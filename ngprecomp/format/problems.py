@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ngprecomp.errors import MetadataError, Problem
 from ngprecomp.format.info import TYPES, Info
 from ngprecomp.format.members import found
+from ngprecomp.format.names import key_problem
 from ngprecomp.format.scale import MAX_CHUNK_BYTES, Scale
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ def info_problems(info: Info, *, max_chunk_bytes: int | None = MAX_CHUNK_BYTES) 
             info.scale(index, max_chunk_bytes=max_chunk_bytes)
         except MetadataError as error:
             problems.extend(error.problems)
+            continue
+        problem = key_problem(info.scales[index]["key"])
+        if problem:
+            problems.append(Problem(f"scales[{index}].key", problem))
     return problems + viewer_problems(info)
 
 

@@ -13,7 +13,6 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.encodings import encoding_problems
 from ngprecomp.format.grid import Grid, ceil_div
 from ngprecomp.format.members import MAX_INT64, Members, Resolution
-from ngprecomp.format.names import key_problem
 from ngprecomp.format.sharding import Sharding, parse_sharding, sharding_to_json
 from ngprecomp.kernels.morton_bits import morton_bits
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_CHUNK_BYTES = 2**30
 """The default limit of one decoded chunk: a hostile ``info`` must not make a reader allocate more."""
+
+MAX_CHUNK_VOXELS = 2**40
+"""No chunk has more, whatever the size of the volume that cuts it."""
 
 MAX_COORDINATE = 2**62 - 1
 """Coordinates and ends of boxes are smaller than 2**62 in magnitude, as in TensorStore."""
@@ -176,9 +178,8 @@ def _sharding(members: Members) -> Sharding | None:
 
 
 def _check_place(members: Members, scale: Scale) -> None:
-    problem = key_problem(scale.key)
-    if problem is not None and members.sound("key"):
-        members.note("key", problem)
+    if "\0" in scale.key:
+        members.note("key", "expected a path, found a zero byte")
     box = scale.box
     if members.sound("size", "voxel_offset") and not (
         all(lo > -MAX_COORDINATE for lo in box.lo) and all(hi <= MAX_COORDINATE for hi in box.hi)
@@ -201,13 +202,14 @@ def _check_chunk_bytes(members: Members, scale: Scale, voxel_bytes: int, limit: 
     """Refuse chunks above the limit, and blocks whose padding makes a chunk that large."""
     block = scale.compressed_segmentation_block_size
     for i, size in enumerate(scale.chunk_sizes):
-        taken = math.prod(size) * voxel_bytes
-        if taken > limit:
+        taken = math.prod(map(min, size, scale.size)) * voxel_bytes
+        if taken > limit or math.prod(size) > MAX_CHUNK_VOXELS:
             where = f"{members.path('chunk_sizes')}[{i}]"
-            message = f"a chunk takes {taken} bytes, above the limit of {limit}"
+            message = f"a chunk of {size} takes {taken} bytes, above the limit of {limit}"
             members.extend("chunk_sizes", [Problem(where, message)])
         elif block is not None:
-            padded = math.prod(ceil_div(s, b) * b for s, b in zip(size, block, strict=True)) * voxel_bytes
+            whole = (ceil_div(side, b) * b for side, b in zip(map(min, size, scale.size), block, strict=True))
+            padded = math.prod(whole) * voxel_bytes
             if padded > limit:
                 members.note(
                     "compressed_segmentation_block_size",

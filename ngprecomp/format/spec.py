@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-from urllib.parse import quote
 
-from ngprecomp.errors import MetadataError, OptionError, Problem
-from ngprecomp.format.members import Members, found
+import numpy as np
+
+from ngprecomp.errors import OptionError
+from ngprecomp.format.bound import MAX_RANK
+from ngprecomp.format.codec_spec import DRIVER, DRIVERS
+from ngprecomp.format.kvstore import below, directory, parse_kvstore, parse_url
+from ngprecomp.format.members import found
+from ngprecomp.format.open_mode import MODES, OpenMode, open_mode
+from ngprecomp.format.scale_constraints import (
+    MultiscaleConstraints,
+    ScaleConstraints,
+    parse_multiscale_constraints,
+    parse_scale_constraints,
+)
+from ngprecomp.format.schema import Schema, data_type_named, parse_schema
+from ngprecomp.format.transform import parse_transform
+from ngprecomp.format.wishes import Wishes, as_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from ngprecomp.format.domain import IndexDomain
     from ngprecomp.format.members import Resolution
 
-SCHEMES = ("file", "memory", "http", "https", "s3", "gs", "az")
-DRIVERS = ("neuroglancer_precomputed", "neuroglancer-precomputed")
+RANK = 4
+"""x, y, z and channel."""
 
-_SCHEME = re.compile("([A-Za-z][A-Za-z0-9+.-]*)://")
-_UNSUPPORTED = (
-    "multiscale_metadata", "schema", "dtype", "rank", "transform", "context",
-    "open", "create", "delete_existing", "assume_metadata", "assume_cached_metadata",
-    "recheck_cached_metadata", "recheck_cached_data", "cache_pool", "metadata_cache_pool",
-    "data_copy_concurrency", "store_data_equal_to_fill_value", "fill_missing_data_reads",
-)  # fmt: skip
-_UNSUPPORTED_OF_SCALE = (
-    "size", "voxel_offset", "chunk_size", "encoding", "jpeg_quality", "png_level",
-    "compressed_segmentation_block_size", "sharding",
-)  # fmt: skip
+# TensorStore's resources, which mean nothing here: our caches belong to a Volume and have one keyword.
+_CACHES = {
+    "cache_pool": ("total_bytes_limit",),
+    "metadata_cache_pool": ("total_bytes_limit",),
+    "data_copy_concurrency": ("limit",),
+}
+_CHECKS = ("recheck_cached_metadata", "recheck_cached_data")
 
 
 @runtime_checkable
@@ -41,15 +50,57 @@ class PathLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Where a volume is, and which of its scales is meant: all that are given must hold.
+    """Where a volume is, which of its scales is meant, and what is said of it: all that is given must hold.
 
     `url` ends with a slash; it is a URL, percent-encoded, or for the local disk also a plain path as it is.
+    `transform` is the domain that the scale must have. The last two are TensorStore's: whether chunks of zeros
+    are stored, and whether absent chunks read as zeros; None where nothing is said.
     """
 
     url: str
     scale_index: int | None = None
-    key: str | None = None
-    resolution: Resolution | None = None
+    multiscale: MultiscaleConstraints = field(default_factory=MultiscaleConstraints)
+    scale: ScaleConstraints = field(default_factory=ScaleConstraints)
+    schema: Schema = field(default_factory=lambda: Schema(rank=RANK))
+    mode: OpenMode = field(default_factory=lambda: OpenMode(open=True))
+    transform: IndexDomain | None = None
+    store_data_equal_to_fill_value: bool | None = None
+    fill_missing_data_reads: bool | None = None
+
+    @property
+    def key(self) -> str | None:
+        """The key of the scale that is meant."""
+        return self.scale.key
+
+    @property
+    def resolution(self) -> Resolution | None:
+        """The resolution in nm of the scale that is meant."""
+        return self.scale.resolution
+
+    def asking(self, *, scale: int | str | Sequence[float] | None, mode: OpenMode | None, schema: Schema) -> Spec:
+        """Return a spec that says more: what the keywords of `open` say.
+
+        `scale` is an index, a key or a resolution in nm; a `mode` replaces that of the spec.
+
+        Raises
+        ------
+        OptionError
+            The keywords contradict the spec.
+        """
+        both = replace(self, schema=self.schema.merged(schema), mode=mode or self.mode)
+        value: Any = scale  # NumPy's integers and arrays are welcome, too
+        if value is None:
+            return both
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            return replace(both, scale_index=_agreed("scale_index", self.scale_index, int(value)))
+        if isinstance(value, str):
+            return replace(both, scale=replace(self.scale, key=_agreed("key", self.key, value)))
+        try:
+            x, y, z = map(float, value)
+        except (TypeError, ValueError):
+            raise OptionError(f"a scale is an index, a key or 3 numbers (nm), not {scale!r}") from None
+        resolution = _agreed("resolution", self.resolution, (x, y, z))
+        return replace(both, scale=replace(self.scale, resolution=resolution))
 
 
 def parse_spec(spec: str | PathLike | Mapping[str, Any]) -> Spec:
@@ -66,91 +117,89 @@ def parse_spec(spec: str | PathLike | Mapping[str, Any]) -> Spec:
     --------
     >>> parse_spec("precomputed://gs://bucket/volume").url
     'gs://bucket/volume/'
-    >>> parse_spec({"driver": "neuroglancer_precomputed", "kvstore": "memory://em/", "scale_index": 1})
-    Spec(url='memory://em/', scale_index=1, key=None, resolution=None)
+    >>> spec = parse_spec({"driver": "neuroglancer_precomputed", "kvstore": "memory://em/", "scale_index": 1})
+    >>> spec.url, spec.scale_index
+    ('memory://em/', 1)
     """
     if isinstance(spec, Mapping):
-        try:
-            return _parse_object(spec)
-        except MetadataError as error:
-            raise OptionError(str(error)) from None
+        return as_options(_parse_object, spec)
     if isinstance(spec, str):
         return Spec(parse_url(spec))
     if isinstance(spec, PathLike):
-        return Spec(_directory(spec.__fspath__()))
+        return Spec(directory(spec.__fspath__()))
     raise OptionError(f"a volume is given by a path, a URL or a JSON spec, not by {spec!r}")
 
 
-def parse_url(url: str) -> str:
-    """Return the URL of the volume's directory, or its plain path, with a slash at the end.
-
-    Raises
-    ------
-    OptionError
-        The scheme is unknown, or the URL has parts that no directory has.
-    """
-    inner = url.removeprefix("precomputed://").removesuffix("|neuroglancer-precomputed:")
-    match = _SCHEME.match(inner)
-    if match is None:
-        return _directory(inner)
-    scheme = match[1].lower()
-    if scheme not in SCHEMES:
-        raise OptionError(f"the URL {url!r} has the scheme {scheme}, expected one of {', '.join(SCHEMES)}")
-    if "|" in inner:
-        raise OptionError(f"after a | in the URL {url!r} only neuroglancer-precomputed: can be read")
-    if scheme in ("http", "https") and ("?" in inner or "#" in inner):
-        raise OptionError(f"the URL {url!r} has a query or a fragment: give that of the volume's directory")
-    return _directory(scheme + inner[len(scheme) :])
-
-
-def _directory(path: str) -> str:
-    if not path:
-        raise OptionError("the path of a volume is empty")
-    return path if path.endswith("/") else path + "/"
-
-
-def _parse_object(document: Mapping[str, Any]) -> Spec:
-    members = Members(document, what="spec")
-    driver = members.text("driver")
-    if driver not in DRIVERS and members.sound("driver"):
-        members.note("driver", f"expected {DRIVERS[0]}, found {found(driver)}")
-    url = _kvstore_url(members)
-    path = members.text("path", default="").strip("/")
-    index = members.integer("scale_index", 0, 2**64 - 1) if "scale_index" in members else None
-    constraints = members.value("scale_metadata") if "scale_metadata" in members else {}
-    scale = Members(constraints, "scale_metadata", "spec")
-    key = scale.text("key") if "key" in scale else None
-    resolution = scale.numbers("resolution") if "resolution" in scale else None
-    problems = [*members.problems, *_left_over(members, _UNSUPPORTED)]
-    problems += [*scale.problems, *_left_over(scale, _UNSUPPORTED_OF_SCALE)]
-    if problems:
-        raise MetadataError(problems, "spec")
-    if path:
-        url += (quote(path) if _SCHEME.match(url) else path) + "/"
-    return Spec(url, index, key, resolution)
+def _parse_object(document: object, where: str) -> Spec:
+    wishes = Wishes(document, where, "spec")
+    driver = wishes.text("driver")
+    if driver not in DRIVERS and wishes.sound("driver"):
+        wishes.note("driver", f'expected {DRIVER}, found "{driver}"')
+    if "kvstore" not in wishes:
+        wishes.note("kvstore", "expected a URL or an object, but it is missing")
+    spec = Spec(
+        url=below(wishes.part("kvstore", parse_kvstore) or "", wishes.text("path", default="")),
+        scale_index=wishes.given("scale_index", wishes.integer, 0, 2**64 - 1),
+        multiscale=wishes.part("multiscale_metadata", parse_multiscale_constraints) or MultiscaleConstraints(),
+        scale=wishes.part("scale_metadata", parse_scale_constraints) or ScaleConstraints(),
+        mode=_mode(wishes),
+        transform=wishes.part("transform", parse_transform),
+        store_data_equal_to_fill_value=wishes.flag("store_data_equal_to_fill_value"),
+        fill_missing_data_reads=wishes.flag("fill_missing_data_reads"),
+    )
+    schema = _schema(wishes, spec.multiscale.data_type)
+    wishes.part("context", _context)
+    for name, members in _CACHES.items():
+        wishes.part(name, partial(_cache, members))
+    for name in _CHECKS:
+        wishes.one(name, _check)
+    wishes.close()
+    return replace(spec, schema=schema)
 
 
-def _kvstore_url(members: Members) -> str:
-    """Return the directory of the ``kvstore``: a URL, or an object that names a local or a memory store."""
-    kvstore = members.value("kvstore")
-    if isinstance(kvstore, str):
-        return parse_url(kvstore)
-    store = Members(kvstore, "kvstore", "spec")
-    driver = store.choice("driver", ("file", "memory"))
-    if not store.sound("driver"):
-        members.extend("kvstore", store.problems)
-        return ""
-    path = store.text("path", default="" if driver == "memory" else None)
-    members.extend("kvstore", [*store.problems, *_left_over(store, ())])
-    if not members.sound("kvstore"):
-        return ""
-    return _directory(f"memory://{quote(path)}" if driver == "memory" else path)
+def _mode(wishes: Wishes) -> OpenMode:
+    flags = {name: wishes.flag(name) for name in MODES}
+    try:
+        return open_mode(**flags) or OpenMode(open=True)
+    except OptionError as error:
+        wishes.note("open", str(error))
+        return OpenMode()
 
 
-def _left_over(members: Members, unsupported: Iterable[str]) -> list[Problem]:
-    """Return a problem for each member that was not read."""
-    messages = dict.fromkeys(unsupported, "is not supported yet")
-    return [
-        Problem(members.path(name), messages.get(name, "is not a member of the spec"))
-        for name in members.unread()
-    ]
+def _schema(wishes: Wishes, data_type: str | None) -> Schema:
+    """Return the schema with all that other members of the spec say of it."""
+    schema = wishes.part("schema", parse_schema) or Schema()
+    dtype = wishes.one("dtype", data_type_named)
+    rank = wishes.given("rank", wishes.integer, 0, MAX_RANK)
+    for name, more in (("dtype", {"dtype": dtype}), ("rank", {"rank": rank}), ("rank", {"rank": RANK})):
+        try:
+            schema = schema.merged(Schema(**more))
+        except OptionError as error:
+            wishes.note(name, str(error))
+    if data_type is not None and schema.dtype not in (None, data_type):
+        wishes.note("multiscale_metadata", f'"data_type" of "{data_type}" differs from "dtype" of "{schema.dtype}"')
+    return schema
+
+
+def _context(document: object, where: str) -> None:
+    Wishes(document, where, "spec")
+
+
+def _cache(members: Sequence[str], document: object, where: str) -> None:
+    """Check a resource of TensorStore: an object, or the name of one in its context."""
+    if not isinstance(document, str):
+        wishes = Wishes(document, where, "spec")
+        for name in members:
+            wishes.value(name)
+        wishes.close()
+
+
+def _check(value: object) -> None:
+    if not isinstance(value, (bool, int, float)) and value != "open":
+        raise OptionError(f'expected true, false, a number or "open", found {found(value)}')
+
+
+def _agreed(name: str, one: Any, other: Any) -> Any:
+    if one not in (None, other):
+        raise OptionError(f"{name} is {one!r} in the spec, but {other!r} is asked for")
+    return other

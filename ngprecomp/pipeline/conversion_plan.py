@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.format.info import Info
+from ngprecomp.format.info import Info, with_scale
 from ngprecomp.kernels.downsample import METHODS
 from ngprecomp.pipeline.choices import Choices, Wishes, choose, in_type
 from ngprecomp.pipeline.defaults import default_chunk_size
 from ngprecomp.pipeline.levels import Level, plan_levels
 from ngprecomp.pipeline.sampling import sample_boxes
 from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
-from ngprecomp.volume.creating import Storage, checked_with_scale
 from ngprecomp.volume.handle import BoxLike, as_box
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from ngprecomp.pipeline.making import Running
     from ngprecomp.sources.protocol import Source
+    from ngprecomp.volume.creating import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def plan_conversion(source: Source, options: Options) -> Plan:
         data_encoding, why = shard_data_encoding(voxels, storage)
         scales = [with_shards(scale, size, data_encoding) for scale in scales]
         notes.append(f"chunks in shards are {data_encoding}: {why}")
-    info = reduce(checked_with_scale, scales, Info(choices.type, choices.dtype.name, source.shape[3]))
+    info = reduce(with_scale, scales, Info(choices.type, choices.dtype.name, source.shape[3]))
     return Plan(choices, info, levels, method, tuple(notes))
 
 

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import KeyNotFoundError
-from ngprecomp.volume.removal import PROVENANCE_KEY
+from ngprecomp.volume.places import PROVENANCE_KEY
 
 if TYPE_CHECKING:
     from ngprecomp.storage.protocol import Store

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from ngprecomp.chunks.deflating import gzip_method
 from ngprecomp.codecs import table
 from ngprecomp.codecs.compression import compress
-from ngprecomp.errors import OptionError
+from ngprecomp.errors import MetadataError, OptionError
 from ngprecomp.format.box import Triple, triple
+from ngprecomp.format.creation import created
 from ngprecomp.format.layout import choose_sharding, sharding_for_shard_size
+from ngprecomp.format.scale_constraints import MultiscaleConstraints, ScaleConstraints
 from ngprecomp.pipeline.defaults import SHARD_VOXELS, needs_shards
-from ngprecomp.volume.creating import Storage, new_scale
+from ngprecomp.volume.creating import Storage, creation_spec
 
 if TYPE_CHECKING:
     from ngprecomp.format.scale import Scale
@@ -35,13 +37,20 @@ def plain_scales(levels: Sequence[Level], num_channels: int, data_type: str, sto
     OptionError
         The storage is impossible, or two scales would have the same key.
     """
-    scales = [
-        new_scale(level.box.size, num_channels, data_type, level.resolution, level.box.lo, storage) for level in levels
-    ]
+    volume = MultiscaleConstraints(data_type=data_type, num_channels=num_channels)
+    scales = [_plain_scale(level, volume, storage) for level in levels]
     keys = [scale.key for scale in scales]
     if len(set(keys)) < len(keys):
         raise OptionError(f"two scales would have the same key, which is made of 6 digits of the voxel size: {keys}")
     return scales
+
+
+def _plain_scale(level: Level, volume: MultiscaleConstraints, storage: Storage) -> Scale:
+    described = ScaleConstraints(resolution=level.resolution, size=level.box.size, voxel_offset=level.box.lo)
+    try:
+        return created(creation_spec("", volume, described, storage), None).scale(0)
+    except MetadataError as error:  # a chunk larger than we would read again
+        raise OptionError("; ".join(map(str, error.problems))) from None
 
 
 def resolved_shard_size(scales: Sequence[Scale], wish: Any) -> Triple | Literal["auto"] | None:

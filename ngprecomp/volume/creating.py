@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 import operator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ngprecomp.errors import ConstraintError, ExistsError, MetadataError, NotFoundError, OptionError
+from ngprecomp.errors import ExistsError, MetadataError, OptionError
 from ngprecomp.format.box import Triple, triple
-from ngprecomp.format.encodings import DATA_TYPES, default_type, encoding_problems
-from ngprecomp.format.info import TYPES, Info, match_scale, with_scale
-from ngprecomp.format.layout import choose_block_size, choose_chunk_size, sharding_for_shard_size
+from ngprecomp.format.chunk_layout import ChunkLayout
+from ngprecomp.format.codec_spec import CodecSpec
+from ngprecomp.format.creation import created
+from ngprecomp.format.encodings import DATA_TYPES
+from ngprecomp.format.info import TYPES
+from ngprecomp.format.layout import default_data_encoding
 from ngprecomp.format.members import MAX_INT64, Resolution
-from ngprecomp.format.names import default_key, escapes, resolve_key
-from ngprecomp.format.scale import DEFAULT_JPEG_QUALITY, Scale
+from ngprecomp.format.names import escapes, key_problem
+from ngprecomp.format.open_mode import OpenMode
+from ngprecomp.format.scale_constraints import MultiscaleConstraints, ScaleConstraints
+from ngprecomp.format.schema import Schema
 from ngprecomp.format.sharding import Sharding, parse_sharding
 from ngprecomp.format.spec import Spec, parse_spec
 from ngprecomp.storage.locate import open_store
-from ngprecomp.volume.documents import change_info, create_info, read_info
-from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.places import INFO_KEY, place_of, refuse_escape
-from ngprecomp.volume.removal import PROVENANCE_KEY, remove_volume
+from ngprecomp.volume.documents import found_info
+from ngprecomp.volume.opening import Access, opened
+from ngprecomp.volume.removal import remove_volume
 
 if TYPE_CHECKING:
     import os
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from ngprecomp.storage.protocol import Store
+    from ngprecomp.format.layout import Rule
+    from ngprecomp.volume.handle import Volume
 
 Exist = Literal["error", "replace", "add"]
 
@@ -68,6 +72,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
     sharding: Mapping[str, Any] | None = None,
     key: str | None = None,
     exist: Exist = "error",
+    chunk_rule: Rule = "closest",
 ) -> Volume:
     """Create a volume of one scale, empty, and return it open.
 
@@ -93,6 +98,8 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
         The scale's folder; by default the resolution, ``8_8_40``.
     exist
         What to do where a volume is: ``"error"``, ``"replace"`` it (foreign files stay) or ``"add"`` the scale to it.
+    chunk_rule
+        As in `open`.
 
     Raises
     ------
@@ -113,146 +120,75 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
     """
     if exist not in ("error", "replace", "add"):
         raise OptionError(f'exist is "error", "replace" or "add", found {exist!r}')
+    base = parse_spec(where)
+    if base != Spec(base.url):
+        raise OptionError("the spec of a volume to create says where it is; the scale is described by arguments")
+    if key is not None and (key_problem(key) or escapes(key)):
+        raise OptionError(f"the key of a new scale is a path inside the volume's folder, found {key!r}")
     size, channels = _size(shape, num_channels)
-    name = _data_type(dtype)
     options = Storage(
         encoding, compressed_segmentation_block_size, jpeg_quality, png_level, chunk_size, shard_size, sharding
     )
-    scale = new_scale(size, channels, name, resolution, voxel_offset, options, key)
-    info = checked_with_scale(Info(_type(type, name), name, channels), scale)
-    refuse_escape(scale, "create")
-    place = place_of(_store(where), info, scale)
-    if place.folder in (INFO_KEY, PROVENANCE_KEY):
-        raise OptionError(f"the key {scale.key!r} of a scale is the name of a file of the volume")
-    info = _put(place.store, info, scale, exist, type is not None, key is not None)
-    return Volume(place, info, len(info.scales) - 1)
-
-
-def new_scale(
-    size: Triple,
-    num_channels: int,
-    data_type: str,
-    resolution: Sequence[float],
-    voxel_offset: Sequence[int],
-    options: Storage,
-    key: str | None = None,
-) -> Scale:
-    """Return the metadata of a new scale; what `options` leaves open is chosen as TensorStore's document says.
-
-    Raises
-    ------
-    OptionError
-        The encoding does not take such voxels, or options contradict each other.
-    """
-    encoding = options.encoding or "raw"
-    problems = encoding_problems(encoding, data_type, num_channels, writing=True)
-    if problems:
-        raise OptionError("; ".join(map(str, problems)))
-    chunk = _positive("chunk_size", options.chunk_size) or choose_chunk_size(size, num_channels)
-    steps = _steps(resolution)
-    block = _positive("compressed_segmentation_block_size", options.compressed_segmentation_block_size)
-    if encoding == "compressed_segmentation":
-        block = block or choose_block_size(chunk)
-    quality = options.jpeg_quality
-    if encoding == "jpeg" and quality is None:
-        quality = DEFAULT_JPEG_QUALITY
-    return Scale(
-        key=default_key(steps) if key is None else key,
-        size=size,
-        voxel_offset=_integers("voxel_offset", voxel_offset),
-        resolution=steps,
-        chunk_sizes=(chunk,),
-        encoding=encoding,
-        compressed_segmentation_block_size=block,
-        jpeg_quality=quality,
-        png_level=options.png_level,
-        sharding=_sharding(size, chunk, encoding, options),
+    volume = MultiscaleConstraints(_type(type), _data_type(dtype), channels)
+    described = ScaleConstraints(
+        key=key, resolution=_steps(resolution), size=size, voxel_offset=_integers("voxel_offset", voxel_offset)
     )
+    spec = creation_spec(base.url, volume, described, options)
+    created(spec, None, rule=chunk_rule)  # what is impossible is refused before anything is removed
+    store = open_store(base.url)
+    old = None if exist == "add" else found_info(store)
+    if old is not None and exist == "error":
+        raise ExistsError(f"a volume exists at {store.url}")
+    if old is not None:
+        remove_volume(store, old)
+    return replace(opened(spec, Access(), chunk_rule), opened_with=base)
 
 
-def _sharding(size: Triple, chunk: Triple, encoding: str, options: Storage) -> Sharding | None:
-    if options.sharding is not None and options.shard_size is not None:
-        raise OptionError("shard_size and sharding both say how to shard: give one of them")
-    if options.sharding is not None:
-        try:
-            return parse_sharding(options.sharding)
-        except MetadataError as error:
-            raise OptionError("; ".join(map(str, error.problems))) from None
-    shard_size = _positive("shard_size", options.shard_size)
-    return sharding_for_shard_size(size, chunk, shard_size, encoding) if shard_size else None
-
-
-def checked_with_scale(info: Info, scale: Scale) -> Info:
-    """Return a volume with one more scale that was asked for.
+def creation_spec(url: str, volume: MultiscaleConstraints, described: ScaleConstraints, options: Storage) -> Spec:
+    """Return the spec that creates a scale; what `options` leaves open is chosen as TensorStore's document says.
 
     Raises
     ------
     OptionError
-        The scale is impossible, for example because of a quality out of range.
+        Options contradict each other.
     """
+    shard_size = _positive("shard_size", options.shard_size)
+    if options.sharding is not None and shard_size is not None:
+        raise OptionError("shard_size and sharding both say how to shard: give one of them")
+    encoding = options.encoding or "raw"
+    codec = CodecSpec(
+        encoding=encoding,
+        jpeg_quality=options.jpeg_quality,
+        png_level=options.png_level,
+        shard_data_encoding=default_data_encoding(encoding) if shard_size else None,
+    )
+    scale = replace(
+        described,
+        codec=codec,
+        chunk_size=_positive("chunk_size", options.chunk_size),
+        compressed_segmentation_block_size=_positive(
+            "compressed_segmentation_block_size", options.compressed_segmentation_block_size
+        ),
+        sharding=_sharding(options.sharding),
+    )
+    shards = ChunkLayout(write_chunk_shape_soft_constraint=(*shard_size, 0)) if shard_size else None
+    schema = Schema(rank=4, chunk_layout=shards)
+    return Spec(url, multiscale=volume, scale=scale, schema=schema, mode=OpenMode(create=True))
+
+
+def _sharding(document: Mapping[str, Any] | None) -> Sharding | None:
+    if document is None:
+        return None
     try:
-        return with_scale(info, scale)
+        return parse_sharding(document)
     except MetadataError as error:
         raise OptionError("; ".join(map(str, error.problems))) from None
 
 
-def _put(store: Store, info: Info, scale: Scale, exist: Exist, typed: bool, keyed: bool) -> Info:
-    """Write `info`, or add its one scale to what is there, and return what is there now."""
-    if exist == "replace":
-        with suppress(NotFoundError):
-            remove_volume(store, read_info(store))
-    try:
-        create_info(store, info)
-    except ExistsError:
-        if exist != "add":
-            raise
-        return change_info(store, lambda now: added_scale(now, info, scale, typed=typed, keyed=keyed))
-    return info
-
-
-def added_scale(old: Info, new: Info, scale: Scale, *, typed: bool, keyed: bool) -> Info:
-    """Return `old` with one more scale.
-
-    Raises
-    ------
-    ConstraintError
-        `new` differs in what all scales of a volume share (its type only counts if it was `typed`).
-    ExistsError
-        The key, or the resolution where the key was not given (`keyed`), is taken.
-    """
-    shared = ("data_type", "num_channels", "type") if typed else ("data_type", "num_channels")
-    for member in shared:
-        expected, found = getattr(old, member), getattr(new, member)
-        if expected != found:
-            raise ConstraintError(f'expected "{member}" of {expected!r} as in the existing volume, found {found!r}')
-    for index, other in enumerate(old.scales):
-        if _same_folder(other.get("key"), scale.key):
-            raise ExistsError(f"scale {index} already has the key {other['key']!r}")
-    if not keyed:
-        with suppress(NotFoundError):
-            index = match_scale(old, resolution=scale.resolution)
-            raise ExistsError(f"scale {index} already has the resolution {scale.resolution}")
-    return checked_with_scale(old, scale)
-
-
-def _same_folder(key: object, other: str) -> bool:
-    """Return whether two keys lead to one folder: ``8_8_40`` and ``./8_8_40/`` do."""
-    if not isinstance(key, str) or not key or escapes(key):
-        return False
-    return resolve_key("", key) == resolve_key("", other)
-
-
-def _store(where: str | os.PathLike[str] | Mapping[str, Any]) -> Store:
-    spec = parse_spec(where)
-    if spec != Spec(spec.url):
-        raise OptionError("the spec of a volume to create says where it is; the scale is described by arguments")
-    return open_store(spec.url)
-
-
-def _type(given: str | None, data_type: str) -> str:
+def _type(given: str | None) -> str | None:
     if given not in (None, *TYPES):
         raise OptionError(f"type is one of {', '.join(TYPES)}, found {given!r}")
-    return given or default_type(data_type)
+    return given
 
 
 def _size(shape: Sequence[int], num_channels: int) -> tuple[Triple, int]:

@@ -34,6 +34,25 @@ def read_info(store: Store) -> Info:
         raise MetadataError(error.problems, f"info of {store.url}") from None
 
 
+def found_info(store: Store) -> Info | None:
+    """Return the ``info`` of the volume at the root of a store, None where there is none.
+
+    Raises
+    ------
+    MetadataError
+        It is invalid.
+    """
+    try:
+        return read_info(store)
+    except NotFoundError:
+        return None
+
+
+def write_info(store: Store, info: Info) -> None:
+    """Write an ``info``; the caller holds its lock."""
+    store.put(INFO_KEY, info_to_bytes(info), durable=True)
+
+
 def create_info(store: Store, info: Info) -> None:
     """Write the ``info`` of a new volume.
 
@@ -52,5 +71,5 @@ def change_info(store: Store, change: Callable[[Info], Info]) -> Info:
     """Replace the ``info`` by what `change` makes of it, under its lock, and return the new one."""
     with store.lock(INFO_KEY):
         info = change(read_info(store))
-        store.put(INFO_KEY, info_to_bytes(info), durable=True)
+        write_info(store, info)
     return info

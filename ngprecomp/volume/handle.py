@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.description import chunk_layout_of, codec_of, domain_of, schema_of, spec_of
 from ngprecomp.format.info import Info, info_to_json
+from ngprecomp.format.units import units_of
 from ngprecomp.volume.budget import parse_memory
 from ngprecomp.volume.indexing import Index, box_selection, parse_index
 from ngprecomp.volume.places import refuse_escape
@@ -24,7 +26,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from ngprecomp.chunks.place import Place
+    from ngprecomp.format.chunk_layout import ChunkLayout
+    from ngprecomp.format.codec_spec import CodecSpec
+    from ngprecomp.format.domain import IndexDomain
     from ngprecomp.format.scale import Scale
+    from ngprecomp.format.schema import Schema
+    from ngprecomp.format.spec import Spec
+    from ngprecomp.format.units import Units
 
 BoxLike = Box | tuple[slice | tuple[int, int], ...]
 
@@ -41,6 +49,7 @@ class Volume:
     place: Place
     parsed_info: Info
     scale_index: int
+    opened_with: Spec
     missing: Missing = "zero"
     durable: bool = False
     resources: Resources = field(default_factory=Resources)
@@ -100,6 +109,35 @@ class Volume:
     def ndim(self) -> int:
         """Always 4: x, y, z, channel."""
         return 4
+
+    @property
+    def schema(self) -> Schema:
+        """Everything that TensorStore would say of this scale, as `ng.Schema`."""
+        return schema_of(self.parsed_info, self.scale, self.scale.chunk_size)
+
+    @property
+    def domain(self) -> IndexDomain:
+        """Voxels and channels with their labels, as `ng.IndexDomain`."""
+        return domain_of(self.scale, self.place.num_channels)
+
+    @property
+    def chunk_layout(self) -> ChunkLayout:
+        """The shapes in which voxels are read, written and encoded, as `ng.ChunkLayout`."""
+        return chunk_layout_of(self.scale, self.place.num_channels, self.scale.chunk_size)
+
+    @property
+    def codec(self) -> CodecSpec:
+        """The encoding and its parameters, as `ng.CodecSpec`."""
+        return codec_of(self.scale)
+
+    @property
+    def dimension_units(self) -> Units:
+        """The size of a voxel with its unit along x, y and z; None for the channel."""
+        return units_of(self.resolution)
+
+    def spec(self, *, minimal: bool = False) -> dict[str, Any]:
+        """Return TensorStore's JSON spec that opens this scale again; `minimal` leaves out what ``info`` says."""
+        return spec_of(self.opened_with, self.parsed_info, self.scale_index, self.scale, minimal=minimal)
 
     def __getitem__(self, index: Index) -> NDArray[Any]:
         """Return the selected voxels; integers drop their axis."""

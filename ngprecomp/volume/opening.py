@@ -1,39 +1,77 @@
-"""Open a scale of an existing volume."""
+"""Open a scale of a volume, or create it: what TensorStore's open does."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ngprecomp.errors import ConstraintError, MetadataError
-from ngprecomp.format.info import Info, find_scale, match_scale
-from ngprecomp.format.spec import Spec, parse_spec
+from ngprecomp.errors import ConstraintError, ExistsError, MetadataError, NotFoundError, OptionError
+from ngprecomp.format.creation import opened_or_created
+from ngprecomp.format.description import chunk_size_of
+from ngprecomp.format.open_mode import open_mode
+from ngprecomp.format.schema import Schema
+from ngprecomp.format.spec import parse_spec
 from ngprecomp.storage.locate import open_store
-from ngprecomp.volume.documents import read_info
+from ngprecomp.volume.documents import found_info, read_info, write_info
 from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.places import place_of
+from ngprecomp.volume.places import INFO_KEY, check_new_scale, place_of
 from ngprecomp.volume.reading import Missing, checked_missing
 from ngprecomp.volume.resources import DEFAULT_CACHE_BYTES, Resources
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from ngprecomp.format.chunk_layout import ChunkLayout
+    from ngprecomp.format.codec_spec import CodecSpec
+    from ngprecomp.format.domain import IndexDomain
+    from ngprecomp.format.info import Info
+    from ngprecomp.format.layout import Rule
     from ngprecomp.format.scale import Scale
+    from ngprecomp.format.spec import Spec
     from ngprecomp.storage.protocol import Store
 
 SpecLike = str | os.PathLike[str] | Mapping[str, Any]
 ScaleLike = int | str | Sequence[float]
 
 
-def open_volume(
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a volume is read and written once it is open."""
+
+    missing: Missing = "zero"
+    durable: bool = False
+    threads: int = 0
+    cache_bytes: int = DEFAULT_CACHE_BYTES
+
+
+def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
     spec: SpecLike,
     scale: ScaleLike | None = None,
     *,
+    open: bool | None = None,
+    create: bool | None = None,
+    delete_existing: bool | None = None,
+    assume_metadata: bool | None = None,
+    assume_cached_metadata: bool | None = None,
+    dtype: DTypeLike | None = None,
+    rank: int | None = None,
+    domain: IndexDomain | Mapping[str, Any] | None = None,
+    shape: Iterable[int] | None = None,
+    chunk_layout: ChunkLayout | Mapping[str, Any] | None = None,
+    codec: CodecSpec | Mapping[str, Any] | None = None,
+    fill_value: Any = None,
+    dimension_units: Iterable[Any] | None = None,
+    schema: Schema | Mapping[str, Any] | None = None,
+    chunk_rule: Rule = "closest",
     missing: Missing = "zero",
     threads: int = 0,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
     durable: bool = False,
 ) -> Volume:
-    """Open one scale of a volume for reading and writing.
+    """Open one scale of a volume for reading and writing, or create it.
 
     Parameters
     ----------
@@ -41,7 +79,16 @@ def open_volume(
         A path, a URL (``file://``, ``memory://``, with or without a leading ``precomputed://``) or TensorStore's
         JSON spec as a dict.
     scale
-        An index, a key or a resolution in nm (x, y, z); the first scale where neither this nor the spec says it.
+        An index, a key or a resolution in nm (x, y, z); the first scale where nothing says which.
+    open, create, delete_existing
+        Open what exists (the default), create what does not, remove everything under the volume's prefix first.
+    assume_metadata, assume_cached_metadata
+        Take the metadata from the spec, without reading or writing ``info``.
+    dtype, rank, domain, shape, chunk_layout, codec, fill_value, dimension_units, schema
+        What an existing scale must be like, and a new one shall be like, as in TensorStore; values or their JSON.
+    chunk_rule
+        The shape of chunks that is chosen where the spec leaves it open: the one with the number of voxels
+        ``"closest"`` to what is asked, as TensorStore's document says, or ``"at_most"`` that many, as it does now.
     missing
         What absent chunks are: ``"zero"`` reads zeros, ``"error"`` raises MissingChunkError.
     threads
@@ -55,23 +102,55 @@ def open_volume(
     ------
     NotFoundError
         There is no volume, or no such scale.
+    ExistsError
+        What shall be created exists.
+    ConstraintError
+        What exists is not as asked for.
+    OptionError
+        The spec is invalid or contradicts itself.
     MetadataError
         ``info`` or the chosen scale is invalid.
 
     Examples
     --------
     >>> import ngprecomp as ng
-    >>> made = ng.create("memory://doc/open", shape=(64, 64, 8), dtype="uint8", resolution=(8, 8, 40))
+    >>> vol = ng.open("memory://doc/open", create=True, dtype="uint8", shape=[64, 64, 8, 1],
+    ...               dimension_units=["8nm", "8nm", "40nm", None])
     >>> ng.open("memory://doc/open", (8, 8, 40)).shape
     (64, 64, 8, 1)
     """
-    missing = checked_missing(missing)
-    parsed = parse_spec(spec)
-    store = open_store(parsed.url)
-    info = read_info(store)
-    index = _chosen(info, parsed, scale)
-    place = place_of(store, info, read_scale(store, info, index))
-    return Volume(place, info, index, missing, durable, Resources(threads, cache_bytes))
+    mode = open_mode(
+        open=open,
+        create=create,
+        delete_existing=delete_existing,
+        assume_metadata=assume_metadata,
+        assume_cached_metadata=assume_cached_metadata,
+    )
+    said = Schema(
+        rank=rank,
+        dtype=dtype,
+        domain=domain,
+        shape=shape,
+        chunk_layout=chunk_layout,
+        codec=codec,
+        fill_value=fill_value,
+        dimension_units=dimension_units,
+        schema=schema,
+    )
+    access = Access(checked_missing(missing), durable, threads, cache_bytes)
+    return opened(parse_spec(spec).asking(scale=scale, mode=mode, schema=said), access, chunk_rule)
+
+
+def opened(spec: Spec, access: Access, chunk_rule: Rule = "closest") -> Volume:
+    """Return the volume that a spec means, created if the spec asks for that."""
+    store = open_store(spec.url)
+    with naming_volume(store):
+        info, index = _settled(store, spec, chunk_rule)
+    scale = _copy_meant(info.scale(index), spec)
+    place = place_of(store, info, scale, store_zeros=bool(spec.store_data_equal_to_fill_value))
+    missing: Missing = "error" if spec.fill_missing_data_reads is False else access.missing
+    resources = Resources(access.threads, access.cache_bytes)
+    return Volume(place, info, index, spec, missing, access.durable, resources)
 
 
 def read_scale(store: Store, info: Info, index: int) -> Scale:
@@ -82,23 +161,52 @@ def read_scale(store: Store, info: Info, index: int) -> Scale:
     MetadataError
         The scale is invalid.
     """
-    try:
+    with naming_volume(store):
         return info.scale(index)
+
+
+@contextmanager
+def naming_volume(store: Store) -> Iterator[None]:
+    """Let errors that arise from documents alone say which volume they are about."""
+    try:
+        yield
     except MetadataError as error:
         raise MetadataError(error.problems, f"info of {store.url}") from None
+    except (ConstraintError, ExistsError, NotFoundError, OptionError) as error:
+        if store.url in str(error):
+            raise
+        raise type(error)(f"{store.url}: {error}") from None
 
 
-def _chosen(info: Info, spec: Spec, scale: ScaleLike | None) -> int:
-    """Return the index of the scale that spec and argument agree on."""
-    wanted = []
-    if spec.scale_index is not None:
-        wanted.append(find_scale(info, spec.scale_index))
-    if spec.key is not None or spec.resolution is not None:
-        wanted.append(match_scale(info, key=spec.key, resolution=spec.resolution or (None, None, None)))
-    if scale is not None:
-        wanted.append(find_scale(info, scale))
-    if len(set(wanted)) > 1:
-        raise ConstraintError(
-            f"expected one scale, but index, key and resolution name the scales {sorted(set(wanted))}"
-        )
-    return wanted[0] if wanted else find_scale(info, 0)
+def _settled(store: Store, spec: Spec, rule: Rule) -> tuple[Info, int]:
+    """Return the volume and the index of the scale; where something is created, ``info`` is written."""
+    if spec.mode.assumes:
+        return _usable(*opened_or_created(spec, None, rule=rule))
+    if not spec.mode.create:
+        return _usable(*opened_or_created(spec, read_info(store), rule=rule))
+    if not spec.mode.delete_existing:
+        there = found_info(store)
+        info, index = opened_or_created(spec, there, rule=rule)
+        if info is there:
+            return _usable(info, index)
+    with store.lock(INFO_KEY):
+        there = found_info(store)
+        info, index = opened_or_created(spec, there, rule=rule)
+        if info is not there:
+            check_new_scale(info, index)
+            if spec.mode.delete_existing:
+                store.delete(store.list())
+            write_info(store, info)
+        return _usable(info, index)
+
+
+def _usable(info: Info, index: int) -> tuple[Info, int]:
+    """Return both once the scale has proved to be one that we read."""
+    info.scale(index)
+    return info, index
+
+
+def _copy_meant(scale: Scale, spec: Spec) -> Scale:
+    """Return a scale with the chunk size that the spec means as its first; other stored copies are kept."""
+    meant = chunk_size_of(scale, spec)
+    return replace(scale, chunk_sizes=(meant, *(size for size in scale.chunk_sizes if size != meant)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.place import Place
-from ngprecomp.errors import OptionError
-from ngprecomp.format.names import escapes, resolve_key
+from ngprecomp.errors import ExistsError, MetadataError, OptionError
+from ngprecomp.format.names import escapes, key_problem, resolve_key
 
 if TYPE_CHECKING:
     from ngprecomp.format.info import Info
@@ -15,14 +16,51 @@ if TYPE_CHECKING:
     from ngprecomp.storage.protocol import Store
 
 INFO_KEY = "info"
+PROVENANCE_KEY = "provenance"
 
 
 def place_of(
-    store: Store, info: Info, scale: Scale, *, compression: str = "", compress_level: int | None = None
+    store: Store,
+    info: Info,
+    scale: Scale,
+    *,
+    compression: str = "",
+    compress_level: int | None = None,
+    store_zeros: bool = False,
 ) -> Place:
     """Return the place of a scale whose volume is the root of `store`; ``..`` in its key is followed lexically."""
-    folder = posixpath.normpath(scale.key) if escapes(scale.key) else resolve_key("", scale.key)
-    return Place(store, folder, scale, info.dtype, info.num_channels, compression, compress_level)
+    return Place(
+        store, folder_of(scale), scale, info.dtype, info.num_channels, compression, compress_level, store_zeros
+    )
+
+
+def folder_of(scale: Scale) -> str:
+    """Return the folder of a scale, seen from that of its volume; empty where the key names none."""
+    if key_problem(scale.key):
+        return ""
+    return posixpath.normpath(scale.key) if escapes(scale.key) else resolve_key("", scale.key)
+
+
+def check_new_scale(info: Info, index: int) -> None:
+    """Refuse a new scale that we would not read again, or in a folder that is taken.
+
+    Raises
+    ------
+    OptionError
+        Its chunks are too large, or its key is the name of one of the volume's own files.
+    ExistsError
+        Another scale has the folder: ``8_8_40`` and ``./8_8_40/`` are the same.
+    """
+    try:
+        scale = info.scale(index)
+    except MetadataError as error:
+        raise OptionError("; ".join(map(str, error.problems))) from None
+    if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY):
+        raise OptionError(f"the key {scale.key!r} of a scale is the name of a file of the volume")
+    for other, document in enumerate(info.scales):
+        key = document.get("key")
+        if other != index and isinstance(key, str) and folder_of(replace(scale, key=key)) == folder_of(scale):
+            raise ExistsError(f"scale {other} already has the key {key!r}")
 
 
 def refuse_escape(scale: Scale, what: str) -> None:

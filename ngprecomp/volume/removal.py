@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.unsharded import SUFFIXES
 from ngprecomp.format.names import parse_chunk_name, parse_shard_name
-from ngprecomp.volume.places import INFO_KEY, place_of, refuse_escape
+from ngprecomp.volume.places import INFO_KEY, PROVENANCE_KEY, place_of, refuse_escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.info import Info
     from ngprecomp.storage.protocol import Store
-
-PROVENANCE_KEY = "provenance"
 
 
 def chunk_files(place: Place) -> Iterator[str]:

@@ -83,7 +83,7 @@ def _changed_chunk(
 
 
 def _stored(place: Place, position: Triple, chunk: Voxels) -> bytes | None:
-    if not chunk.any():
+    if not place.store_zeros and not chunk.any():
         return None
     x, y, z, _ = chunk.shape
     return encode_stored(place, position, chunk, Box.of_size((x, y, z)))

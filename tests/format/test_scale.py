@@ -81,9 +81,7 @@ def test_every_finite_resolution_is_read(resolution: list[Any]) -> None:
     ("members", "expected"),
     [
         ({"key": 8}, "key: expected a string, found 8"),
-        ({"key": ""}, "key: expected a relative path, found an empty string"),
-        ({"key": "/etc"}, "key: expected a relative path, found the absolute '/etc'"),
-        ({"key": "a\0b"}, "key: expected a path, found a zero byte in 'a\\x00b'"),
+        ({"key": "a\0b"}, "key: expected a path, found a zero byte"),
         ({"size": [9, 8]}, "size: expected 3 integers, found [9, 8]"),
         ({"size": [9, 8, -7]}, "size[2]: expected an integer of at least 0, found -7"),
         ({"size": [9, 8, "7"]}, 'size[2]: expected an integer of at least 0, found "7"'),
@@ -176,14 +174,22 @@ def test_coordinates_stay_below_2_to_the_62(size: int, offset: int, good: bool) 
         assert "2**62" in problems(document)[0]
 
 
-@pytest.mark.parametrize("side", [512, 2**31, 2**62])
-def test_a_chunk_above_the_limit_is_refused(side: int) -> None:
-    document = {**RAW, "chunk_sizes": [[512, 512, side]]}
-    (found,) = problems(document, "uint64", 2)
-    taken = 512 * 512 * side * 16
-    assert found == f"scales[2].chunk_sizes[0]: a chunk takes {taken} bytes, above the limit of 1073741824"
-    assert parse_scale(document, "uint64", 2, max_chunk_bytes=None).chunk_size[2] == side
-    assert parse_scale(document, "uint64", 2, max_chunk_bytes=taken).chunk_size[2] == side
+def test_a_chunk_above_the_limit_is_refused() -> None:
+    document = {**RAW, "size": [512, 512, 512], "chunk_sizes": [[512, 512, 512]]}
+    taken = 512**3 * 16
+    assert problems(document, "uint64", 2) == [
+        f"scales[2].chunk_sizes[0]: a chunk of (512, 512, 512) takes {taken} bytes, above the limit of {2**30}"
+    ]
+    assert parse_scale(document, "uint64", 2, max_chunk_bytes=None).chunk_size[2] == 512
+    assert parse_scale(document, "uint64", 2, max_chunk_bytes=taken).chunk_size[2] == 512
+
+
+def test_a_chunk_that_the_volume_cuts_takes_what_is_left_unless_it_is_absurd() -> None:
+    document = {**RAW, "size": [10, 65, 1], "chunk_sizes": [[2000, 2000, 2000]]}
+    assert parse_scale(document, "uint64", 2).chunk_size == (2000, 2000, 2000)
+    for side in (2**31, 2**62):
+        absurd = {**document, "chunk_sizes": [[512, 512, side]]}
+        assert "above the limit" in problems(absurd)[0]
 
 
 def test_blocks_that_pad_a_chunk_above_the_limit_are_refused() -> None:

@@ -107,11 +107,11 @@ def test_everything_that_is_asked_for_is_in_info(memory):
         ({"voxel_offset": (0, 0)}, "voxel_offset has three integers, x, y, z"),
         ({"voxel_offset": (0, 0, 2**62)}, "2\\*\\*62"),
         ({"chunk_size": (4, 4, 0)}, "chunk_size has three integers of at least 1"),
-        ({"chunk_size": (2048, 2048, 2048)}, "chunk"),
+        ({"shape": (4096, 4096, 4096), "chunk_size": (2048, 2048, 2048)}, "chunk"),
         ({"shard_size": (4, 4, 0)}, "shard_size has three integers of at least 1"),
         ({"shard_size": (4, 4, 4), "sharding": {}}, "give one of them"),
         ({"sharding": {"hash": "sha1"}}, r"sharding\.@type: .*; sharding.hash: "),
-        ({"encoding": "zip"}, "expected one of raw, png, .* found 'zip'"),
+        ({"encoding": "zip"}, 'expected one of raw, png, .* found "zip"'),
         ({"encoding": "jxl"}, "jxl can be read, not written"),
         ({"encoding": "compressed_segmentation"}, "compressed_segmentation takes uint32 or uint64, not uint8"),
         ({"encoding": "png", "dtype": "float32"}, "png takes uint8 or uint16, not float32"),
@@ -119,14 +119,14 @@ def test_everything_that_is_asked_for_is_in_info(memory):
         ({"encoding": "jpeg", "num_channels": 2}, "jpeg takes 1 or 3 channels, not 2"),
         ({"encoding": "jpeg", "jpeg_quality": 101}, "jpeg_quality"),
         ({"encoding": "png", "png_level": 10}, "png_level"),
-        ({"jpeg_quality": 80}, "belongs to the encoding jpeg"),
-        ({"compressed_segmentation_block_size": (8, 8, 8)}, "belongs to the encoding compressed_segmentation"),
+        ({"jpeg_quality": 80}, 'belongs to the encoding "jpeg"'),
+        ({"compressed_segmentation_block_size": (8, 8, 8)}, "compressed_segmentation"),
         ({"type": "labels"}, "type is one of image, segmentation, found 'labels'"),
         ({"exist": "overwrite"}, 'exist is "error", "replace" or "add"'),
-        ({"key": ""}, "relative path"),
-        ({"key": "/etc"}, "relative path"),
-        ({"key": "../other"}, r"will not create scale '../other': its key leads out"),
-        ({"key": "a/../../v"}, "its key leads out"),
+        ({"key": ""}, "inside the volume's folder"),
+        ({"key": "/etc"}, "inside the volume's folder"),
+        ({"key": "../other"}, "inside the volume's folder, found '../other'"),
+        ({"key": "a/../../v"}, "inside the volume's folder"),
         ({"key": "info"}, "'info' of a scale is the name of a file"),
         ({"key": "a/../provenance"}, "is the name of a file"),
     ],
@@ -186,14 +186,14 @@ def test_add_appends_at_the_end(where):
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
-        ({"dtype": "uint16"}, ConstraintError, "expected \"data_type\" of 'uint8'"),
-        ({"num_channels": 2}, ConstraintError, 'expected "num_channels" of 1'),
-        ({"type": "segmentation"}, ConstraintError, "expected \"type\" of 'image'"),
-        ({"resolution": (8, 8, 8)}, ExistsError, "scale 0 already has the key '8_8_8'"),
-        ({"resolution": (9, 9, 9), "key": "8_8_8"}, ExistsError, "scale 0 already has the key"),
+        ({"dtype": "uint16"}, ConstraintError, 'expected "data_type" of "uint16", found "uint8"'),
+        ({"num_channels": 2}, ConstraintError, 'expected "num_channels" of 2, found 1'),
+        ({"type": "segmentation"}, ConstraintError, 'expected "type" of "segmentation", found "image"'),
+        ({"resolution": (8, 8, 8)}, ExistsError, 'scale 0 already has the "key" "8_8_8"'),
+        ({"resolution": (9, 9, 9), "key": "8_8_8"}, ExistsError, 'scale 0 already has the "key"'),
         ({"resolution": (9, 9, 9), "key": "./x/../8_8_8/"}, ExistsError, "scale 0 already has the key '8_8_8'"),
-        ({"resolution": (1e6, 1e6, 1e6)}, ExistsError, r"scale 1 already has the key '1e\+06_1e\+06_1e\+06'"),
-        ({"resolution": (7, 7, 7)}, ExistsError, r"scale 2 already has the resolution \(7.0, 7.0, 7.0\)"),
+        ({"resolution": (1e6, 1e6, 1e6)}, ExistsError, r'scale 1 already has the "key" "1e\+06_1e\+06_1e\+06"'),
+        ({"resolution": (7, 7, 7)}, ExistsError, r'scale 2 already has the "resolution" \[7.0, 7.0, 7.0\]'),
     ],
 )
 def test_scales_that_cannot_be_added(where, asked, error, message):
@@ -222,7 +222,7 @@ def test_unknown_members_and_broken_scales_survive_adding(where):
     assert vol.scale_index == 3
     info["scales"].append(vol.scales[-1])
     assert json.loads(store.get("info").data) == info
-    with pytest.raises(ExistsError, match="scale 1 already has the key 'broken'"):
+    with pytest.raises(ExistsError, match='scale 1 already has the "key" "broken"'):
         ng.create(where, **SMALL, resolution=(3, 3, 3), key="broken", exist="add")
     with pytest.raises(ValueError, match=r"scales\[1\]"):
         ng.open(where, "broken")
