@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
+import threading
 import traceback
 from typing import TYPE_CHECKING
 
 from ngprecomp import __version__
 from ngprecomp.cli import convert, info, pyramid, warm
 from ngprecomp.cli.parser import WRONG_USAGE, Commands, Parser, parse
-from ngprecomp.errors import NgprecompError, OptionError
+from ngprecomp.errors import NgprecompError, OptionError, OutOfBoundsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 good, 1 failed, 2 wrong usage, 130 interrupted."""
     parser, commands = make_parser()
     arguments = parse(parser, commands, sys.argv[1:] if argv is None else argv)
+    _end_politely()
     try:
         arguments.run(arguments)
         sys.stdout.flush()
@@ -39,8 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
-        return _failed(sentence(error), WRONG_USAGE if isinstance(error, OptionError) else FAILED)
+        wrong_usage = isinstance(error, (OptionError, OutOfBoundsError))
+        return _failed(sentence(error), WRONG_USAGE if wrong_usage else FAILED)
     return 0
+
+
+def _end_politely() -> None:
+    """Take a request to terminate (a cluster's time limit) for an interrupt; keep the log of tifffile to ourselves."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    logging.getLogger("tifffile").propagate = False
 
 
 def make_parser() -> tuple[Parser, Commands[Parser]]:

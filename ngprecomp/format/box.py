@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, SupportsInt
+from numbers import Real
+from typing import TYPE_CHECKING, Any, SupportsInt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,6 +16,17 @@ def triple(values: Iterable[SupportsInt]) -> Triple:
     """Return three Python ints from anything that yields three integers."""
     x, y, z = values
     return int(x), int(y), int(z)
+
+
+def three(value: Any) -> Any:
+    """Return what is meant for x, y and z: one number stands for three; anything else stays as it is.
+
+    Examples
+    --------
+    >>> three(64), three((4, 4, 40)), three(None)
+    ((64, 64, 64), (4, 4, 40), None)
+    """
+    return (value, value, value) if isinstance(value, Real) else value
 
 
 @dataclass(frozen=True, slots=True)

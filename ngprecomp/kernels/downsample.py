@@ -286,11 +286,10 @@ def _triple(values: Iterable[Any]) -> Triple:
 
 
 def _factor(values: Iterable[Any]) -> Triple:
-    given = tuple(values)
     try:
-        factor = _triple(given)
+        factor = _triple(values)
     except (TypeError, ValueError):
         factor = (0, 0, 0)
     if min(factor) < 1:
-        raise OptionError(f"factor {given}: expected three integers of at least 1 along x, y, z")
+        raise OptionError(f"factor {values!r}: expected three integers of at least 1 along x, y, z")
     return factor

@@ -13,6 +13,7 @@ from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.encodings import DATA_TYPES
 from ngprecomp.pipeline.sampling import looks_like_labels
+from ngprecomp.volume.creating import parse_resolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ def choose(source: Source, wishes: Wishes, samples: list[Voxels]) -> Choices:
     """
     kind, why_kind = _type(source, wishes.type, samples)
     dtype, why_dtype = _dtype(source, wishes.dtype, kind)
-    resolution, why_resolution = _resolution(source, wishes.resolution)
+    resolution, why_resolution = choose_resolution(source, wishes.resolution)
     offset, why_offset = _voxel_offset(source, wishes.voxel_offset)
     notes = [*source.notes, f"type {kind}: {why_kind}", f"data type {dtype}: {why_dtype}"]
     if why_resolution:
@@ -111,14 +112,18 @@ def _dtype(source: Source, wish: DTypeLike | None, kind: str) -> tuple[np.dtype[
     )
 
 
-def _resolution(source: Source, wish: Sequence[float] | None) -> tuple[Resolution, str]:
+def choose_resolution(source: Source, wish: Sequence[float] | None) -> tuple[Resolution, str]:
+    """Return the voxel size in nm and why; no reason where the source's own notes say it.
+
+    Raises
+    ------
+    OptionError
+        The wish is no voxel size.
+    """
     if wish is not None:
-        if len(wish) != 3 or not all(0 < step < float("inf") for step in wish):
-            raise OptionError(f"resolution is three positive numbers in nm, x, y, z; found {tuple(wish)}")
-        x, y, z = map(float, wish)
-        return (x, y, z), "as asked"
+        return parse_resolution(wish), "as asked"
     if source.resolution is not None:
-        return source.resolution, ""  # the source's own notes say where it was found
+        return source.resolution, ""
     return (1.0, 1.0, 1.0), "neither given (--resolution x,y,z) nor in the source"
 
 
@@ -150,7 +155,7 @@ def in_type(voxels: Voxels, choices: Choices, where: str) -> Voxels:
     if not _same(voxels, converted):
         raise SourceError(
             f"{where} holds {voxels.dtype} values from {voxels.min()} to {voxels.max()} which do not all survive in "
-            f"{dtype}; choose another type with --dtype"
+            f"{dtype}; " + ("ask for dtype float32 to round them" if dtype.kind == "f" else "ask for another dtype")
         )
     return converted
 

@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.info import Info, with_scale
+from ngprecomp.format.sharding import shard_count, write_chunk_shape
 from ngprecomp.kernels.downsample import METHODS
-from ngprecomp.pipeline.choices import Choices, Wishes, choose, in_type
+from ngprecomp.pipeline.choices import Choices, Wishes, choose, choose_resolution, in_type
 from ngprecomp.pipeline.defaults import default_chunk_size
 from ngprecomp.pipeline.levels import Level, plan_levels
+from ngprecomp.pipeline.report import MEAN_OF_LABELS
 from ngprecomp.pipeline.sampling import sample_boxes
 from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
+from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.handle import BoxLike, as_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ngprecomp.format.scale import Scale
     from ngprecomp.pipeline.making import Running
     from ngprecomp.sources.protocol import Source
     from ngprecomp.volume.creating import Storage
@@ -65,27 +69,41 @@ def plan_conversion(source: Source, options: Options) -> Plan:
         raise OptionError(f'chunk files are compressed with "gzip" or not at all, found {options.compression!r}')
     if options.compress_level is not None and not 0 <= options.compress_level <= 12:
         raise OptionError(f"the level of gzip is 0 to 12, found {options.compress_level}")
-    wish = options.wishes.resolution or source.resolution or (1, 1, 1)
-    chunk_size = options.storage.chunk_size or default_chunk_size(wish)
-    samples = sample_boxes(source, triple(chunk_size))
+    resolution, _ = choose_resolution(source, options.wishes.resolution)
+    chunk_size = positive_triple("chunk_size", options.storage.chunk_size) or default_chunk_size(resolution)
+    samples = sample_boxes(source, chunk_size)
     choices = choose(source, options.wishes, samples)
     method = options.method or ("mode" if choices.type == "segmentation" else "mean")
     if method not in METHODS:
         raise OptionError(f"the method is one of {', '.join(METHODS)}, found {method!r}")
-    storage = _storage(options.storage, choices, triple(chunk_size))
+    storage = _storage(options.storage, choices, chunk_size)
     base = Level(_domain(source, choices, options.box), choices.resolution)
-    factor = None if options.factor is None else triple(options.factor)
-    levels = (base, *plan_levels(base, triple(chunk_size), count=options.levels, factor=factor, method=method))
+    factor = positive_triple("factor", options.factor)
+    levels = (base, *plan_levels(base, chunk_size, count=options.levels, factor=factor, method=method))
     scales = plain_scales(levels, source.shape[3], choices.dtype.name, storage)
     notes = [*choices.notes, f"encoding {storage.encoding}, chunks {chunk_size}, method {method}"]
+    if choices.type == "segmentation" and method == "mean":
+        notes.append(MEAN_OF_LABELS)
+    if options.compression:
+        notes.append("remark: TensorStore reads compressed chunk files as zeros, CloudVolume reads them")
     size = None if storage.sharding is not None else resolved_shard_size(scales, options.shard_size)
     if size is not None:
         voxels = [in_type(sample, choices, source.name) for sample in samples]
         data_encoding, why = shard_data_encoding(voxels, storage)
         scales = [with_shards(scale, size, data_encoding) for scale in scales]
         notes.append(f"chunks in shards are {data_encoding}: {why}")
+    notes += _shards(scales[0])
     info = reduce(with_scale, scales, Info(choices.type, choices.dtype.name, source.shape[3]))
     return Plan(choices, info, levels, method, tuple(notes))
+
+
+def _shards(scale: Scale) -> list[str]:
+    """Say how large the shards of a scale are."""
+    if scale.sharding is None:
+        return []
+    shard = write_chunk_shape(scale.sharding, scale.grid.shape, scale.chunk_size, scale.size)
+    count = shard_count(scale.sharding, scale.grid.shape)
+    return [f"shards of {' x '.join(map(str, shard))} voxels, {count} in the finest scale"]
 
 
 def _storage(storage: Storage, choices: Choices, chunk_size: Triple) -> Storage:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
-from ngprecomp.errors import ExistsError, NotFoundError
+from ngprecomp.errors import ExistsError, NotFoundError, OptionError
+from ngprecomp.format.box import three
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.choices import Choices, Wishes, in_type
 from ngprecomp.pipeline.conversion_plan import Options, Plan, plan_conversion
@@ -19,6 +21,7 @@ from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory, scale_report
 from ngprecomp.pipeline.rounds import Target
+from ngprecomp.pipeline.volume_source import VolumeSource, as_volume
 from ngprecomp.sources.opening import open_source
 from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.budget import parse_memory, worker_count
@@ -76,8 +79,8 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     Parameters
     ----------
     source
-        ``"file.h5:path/in/file"``, a TIFF file, a folder or glob of TIFF slices, a .npy file, an h5py dataset, or an
-        array (which needs `axes`).
+        ``"file.h5:path/in/file"``, a TIFF file, a folder or glob of TIFF slices, a .npy file, an h5py dataset, another
+        volume (open, or its path, URL or spec), or an array (which needs `axes`).
     destination
         A path, URL or JSON spec of the volume's folder.
     dataset, axes
@@ -119,6 +122,10 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     OptionError
         An option is invalid.
 
+    Notes
+    -----
+    One number stands for three in resolution, factor and the sizes.
+
     Examples
     --------
     >>> import numpy as np, ngprecomp as ng
@@ -128,21 +135,38 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     (['8_8_40'], (128, 64, 16, 1))
     """
     options = Options(
-        Wishes(type, dtype, resolution, voxel_offset),
-        Storage(encoding, compressed_segmentation_block_size, jpeg_quality, png_level, chunk_size, sharding=sharding),
-        shard_size,
+        Wishes(type, dtype, three(resolution), voxel_offset),
+        Storage(
+            encoding,
+            three(compressed_segmentation_block_size),
+            jpeg_quality,
+            png_level,
+            three(chunk_size),
+            sharding=sharding,
+        ),
+        three(shard_size),
         compress or "",
         compress_level,
         levels,
-        factor,
+        three(factor),
         method,
         box,
         Running(parse_memory(memory), worker_count(workers), progress or ignore_progress, skip_empty),
         overwrite,
     )
-    opened = open_source(source, dataset=dataset, axes=axes, gaps=gaps)
+    store = open_store(parse_spec(destination).url)
+    volume = as_volume(source)
+    if volume is None:
+        opened: Source = open_source(source, dataset=dataset, axes=axes, gaps=gaps)
+    else:
+        if dataset is not None or axes is not None:
+            raise OptionError(f"{volume.url} is a precomputed volume: neither dataset nor axes can be chosen")
+        if volume.url == store.url:
+            raise OptionError(f"{store.url} is both source and destination")
+        opened = VolumeSource(volume)
+        options = replace(options, wishes=replace(options.wishes, type=type or volume.parsed_info.type))
     try:
-        return _convert(opened, open_store(parse_spec(destination).url), options)
+        return _convert(opened, store, options)
     finally:
         opened.close()
 
@@ -169,7 +193,7 @@ def _convert(source: Source, store: Store, options: Options) -> Report:
         plan.notes,
         time.monotonic() - began,
         made.read_bytes,
-        0,
+        source.absent if isinstance(source, VolumeSource) else 0,
         peak_memory(),
     )
 
@@ -187,7 +211,7 @@ def _volume_there(store: Store, overwrite: bool) -> Info | None:
     except NotFoundError:
         return None
     if not overwrite:
-        raise ExistsError(f"a volume exists at {store.url}; --overwrite replaces it")
+        raise ExistsError(f"a volume exists at {store.url}; overwrite replaces it")
     return old
 
 

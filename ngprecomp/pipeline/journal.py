@@ -30,7 +30,7 @@ def begin_journal(store: Store, source: str, info: Info, *, overwrite: bool) -> 
         if found != entry and not overwrite:
             raise ExistsError(
                 f"{store.url} holds an unfinished volume from {found.get('source')!r}, not from {source!r} with these "
-                "options: finish that job, or replace it with --overwrite"
+                "options: finish that job, or overwrite it"
             )
         _clear(store, parse_info(found["info"]))
     store.put(JOURNAL_KEY, json.dumps(entry, sort_keys=True).encode(), durable=True)

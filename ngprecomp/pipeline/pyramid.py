@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.chunks.listing import has_chunks, writable_compression
 from ngprecomp.errors import OptionError
-from ngprecomp.format.box import Triple, triple
+from ngprecomp.format.box import Triple, three
 from ngprecomp.format.info import Info, with_scale
 from ngprecomp.format.layout import sharding_for_shard_size
 from ngprecomp.format.names import default_key
@@ -19,14 +20,15 @@ from ngprecomp.pipeline.levels import Level, factor_between, plan_levels
 from ngprecomp.pipeline.making import Running, StoredVoxels, make_scales
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
-from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory, scale_report
+from ngprecomp.pipeline.report import MEAN_OF_LABELS, Report, ScaleReport, counted, peak_memory, scale_report
 from ngprecomp.pipeline.rounds import Target
 from ngprecomp.volume.budget import parse_memory, worker_count
+from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import open_volume, read_scale
 from ngprecomp.volume.places import place_of, refuse_escape
-from ngprecomp.volume.removal import chunk_files, remove_chunks
+from ngprecomp.volume.removal import remove_chunks
 from ngprecomp.volume.resources import Resources
 
 if TYPE_CHECKING:
@@ -103,29 +105,37 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     if chosen not in METHODS:
         raise OptionError(f"the method is one of {', '.join(METHODS)}, found {chosen!r}")
     scales = [read_scale(store, info, index) for index in range(len(info.scales))]
-    added = _added_scales(scales, levels, None if factor is None else triple(factor), chosen)
+    added = _added_scales(scales, levels, positive_triple("factor", three(factor)), chosen)
     places = _places(store, info, [*scales, *added])
     if levels is not None:
         places = places[: levels + 1]
     runs = _runs(places, len(scales), chosen, overwrite=overwrite)
     if not runs:
-        raise OptionError(f"{store.url} has all its {len(scales) - 1} coarser scales; --overwrite makes them anew")
+        raise OptionError(_nothing_to_make(store, len(scales) - 1))
     running = Running(parse_memory(memory), worker_count(workers), progress or ignore_progress, skip_empty)
     made = _fill(runs, chosen, missing, running)
     if added:
         change_info(store, lambda now: reduce(with_scale, added, now))
-    notes = (f"method {chosen}", f"{len(added)} scales added" if added else "scales as declared in info")
-    add_provenance(store, [], {"task": "build_pyramid", "choices": list(notes)})
+    notes = [f"method {chosen}", f"{counted(len(added), 'scale')} added" if added else "scales as declared in info"]
+    if info.type == "segmentation" and chosen == "mean":
+        notes.append(MEAN_OF_LABELS)
+    add_provenance(store, [], {"task": "build_pyramid", "choices": notes})
     return Report(
         "build_pyramid",
         store.url,
         tuple(made.scales),
-        notes,
+        tuple(notes),
         time.monotonic() - began,
         made.read_bytes,
         made.absent,
         peak_memory(),
     )
+
+
+def _nothing_to_make(store: Store, coarser: int) -> str:
+    if coarser:
+        return f"{store.url} has all its {coarser} coarser scales; overwrite makes them anew"
+    return f"one chunk of {store.url} holds the whole volume: there is no coarser scale to make"
 
 
 @dataclass(slots=True)
@@ -202,7 +212,7 @@ def _runs(places: Sequence[Place], declared: int, method: str, *, overwrite: boo
     runs: list[Run] = []
     for index in range(1, len(places)):
         fine, coarse = places[index - 1], places[index]
-        if index < declared and not overwrite and any(True for _ in chunk_files(coarse)):
+        if index < declared and not overwrite and has_chunks(coarse):
             continue
         factor = factor_between(_level(fine.scale), _level(coarse.scale), method)
         target = Target(coarse.grid, factor, (coarse,))
@@ -218,7 +228,6 @@ def _level(scale: Scale) -> Level:
 
 
 def _places(store: Store, info: Info, scales: Sequence[Scale]) -> list[Place]:
-    """Return where the scales lie; unsharded ones are compressed if the first chunk of the first scale is."""
-    first = next(chunk_files(place_of(store, info, scales[0])), "")
-    compression = "gzip" if first.endswith(".gz") else ""
+    """Return where the scales lie; chunk files are compressed as those of the first scale are, if we write that."""
+    compression = writable_compression(place_of(store, info, scales[0]))
     return [place_of(store, info, scale, compression=compression) for scale in scales]

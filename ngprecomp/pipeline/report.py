@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ngprecomp.pipeline.cells import Counts
 
 
+MEAN_OF_LABELS = "remark: means of labels are labels that no voxel had; mode keeps labels"
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleReport:
     """One scale that was written: chunks stored, chunks left out because they are all zero, bytes stored."""

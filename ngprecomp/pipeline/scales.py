@@ -93,4 +93,4 @@ def shard_data_encoding(samples: Sequence[Voxels], storage: Storage) -> tuple[Sh
     gain = 1 - packed / max(1, sum(map(len, plain)))
     if not plain:
         return "gzip", "the default"
-    return ("gzip" if gain >= LEAST_GAIN else "raw"), f"gzip saves {100 * gain:.0f} % of a sample"
+    return ("gzip" if gain >= LEAST_GAIN else "raw"), f"gzip saves {max(0, round(100 * gain))} % of a sample"

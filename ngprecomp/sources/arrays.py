@@ -29,7 +29,7 @@ def open_array(array: Any, axes: str | None) -> StoredSource:
     name = f"{type(array).__module__.partition('.')[0]} array"
     shape = tuple(int(size) for size in array.shape)
     if axes is None:
-        raise SourceError(f"a bare array of shape {shape} does not say which axis is x; give axes=: {MEANING}")
+        raise SourceError(f"a bare array of shape {shape} does not say which axis is x; give axes: {MEANING}")
     dtype = np.dtype(array.dtype)
     check_array(name, shape, dtype)
     order = parse_axes(axes, shape, name)

@@ -181,7 +181,7 @@ def _order(dataset: h5py.Dataset, name: str, axes: str | None) -> tuple[Axes, st
         return parse_axes(axes, dataset.shape, name), f"axes {axes.lower()}: as asked"
     default = default_axes(dataset.ndim)
     if default is None:
-        raise SourceError(f"{name} has {dataset.ndim} dimensions, shape {dataset.shape}; name their order with axes=")
+        raise SourceError(f"{name} has {dataset.ndim} dimensions, shape {dataset.shape}; name their order with axes")
     note = f"axes {default}: default for HDF5 of {dataset.ndim} dimensions"
     if "MATLAB_class" in dataset.attrs:
         turned = default[:-2] + "xy"

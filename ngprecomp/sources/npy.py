@@ -31,7 +31,7 @@ def open_npy(path: str, axes: str | None) -> StoredSource:
     check_array(path, shape, dtype)
     asked = axes or default_axes(len(shape))
     if asked is None:
-        raise SourceError(f"{path} has {len(shape)} dimensions, shape {shape}; name their order with axes=")
+        raise SourceError(f"{path} has {len(shape)} dimensions, shape {shape}; name their order with axes")
     origin = "as asked" if axes else f"default for npy of {len(shape)} dimensions"
     order = parse_axes(asked, shape, path)
     notes = [f"axes {order}: {origin}"]

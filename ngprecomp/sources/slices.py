@@ -127,7 +127,7 @@ def _slots(files: list[str], numbering: Numbering, name: str, gaps: Gaps) -> tup
     if numbering.missing and gaps == "error":
         raise SourceError(
             f"{name}: {_span(files)}, but {numbering.missing} numbers are missing: {numbering.named_missing()}; "
-            'gaps="close" takes the slices as neighbours, gaps="blank" puts black ones there'
+            "gaps close takes the slices as neighbours, gaps blank puts black ones there"
         )
     if numbering.numbers is None or gaps != "blank":
         return len(files), dict(enumerate(files))

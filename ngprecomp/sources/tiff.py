@@ -105,11 +105,11 @@ def _order(series: tifffile.TiffPageSeries, name: str, axes: str | None) -> tupl
     if "T" in told and shape[told.index("T")] > 1:
         raise SourceError(
             f"{name} holds {shape[told.index('T')]} points in time (axes {told}, shape {shape}), a volume "
-            "holds one; if that axis is z in truth, say so with axes="
+            "holds one; if that axis is z in truth, say so with axes"
         )
     letters = "".join(LETTERS.get(letter, "?") for letter in told)
     if "?" in letters or len(set(letters)) < len(letters):
-        raise SourceError(f"{name} has axes {told}, shape {shape}; name their order with axes=")
+        raise SourceError(f"{name} has axes {told}, shape {shape}; name their order with axes")
     unknown = "; the file does not name the axis over its pages, it is taken as z" if set(told) & set("QI") else ""
     note = f"axes {letters}: from the TIFF file ({series.kind or 'pages'} {told}){unknown}"
     return shape, parse_axes(letters, shape, name), note

@@ -103,7 +103,9 @@ def create(path: str, flags: int) -> int:
             return os.open(path, flags | os.O_CREAT, 0o666)
         except FileNotFoundError:
             _make_folder(os.path.dirname(path))
-    raise StorageError(f"the folder of {path} vanished {_ATTEMPTS} times just after it was made")
+        except NotADirectoryError as error:
+            raise StorageError(f"the folder {os.path.dirname(path)} cannot be made: a part of it is a file") from error
+    raise StorageError(f"no folder can be made at {os.path.dirname(path)}: it vanished each of {_ATTEMPTS} times")
 
 
 def _make_folder(path: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ngprecomp.errors import ExistsError, MetadataError, OptionError
-from ngprecomp.format.box import Triple, triple
+from ngprecomp.format.box import Triple, three, triple
 from ngprecomp.format.chunk_layout import ChunkLayout
 from ngprecomp.format.codec_spec import CodecSpec
 from ngprecomp.format.creation import created
@@ -127,11 +127,20 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
         raise OptionError(f"the key of a new scale is a path inside the volume's folder, found {key!r}")
     size, channels = _size(shape, num_channels)
     options = Storage(
-        encoding, compressed_segmentation_block_size, jpeg_quality, png_level, chunk_size, shard_size, sharding
+        encoding,
+        three(compressed_segmentation_block_size),
+        jpeg_quality,
+        png_level,
+        three(chunk_size),
+        three(shard_size),
+        sharding,
     )
     volume = MultiscaleConstraints(_type(type), _data_type(dtype), channels)
     described = ScaleConstraints(
-        key=key, resolution=_steps(resolution), size=size, voxel_offset=_integers("voxel_offset", voxel_offset)
+        key=key,
+        resolution=parse_resolution(three(resolution)),
+        size=size,
+        voxel_offset=_integers("voxel_offset", voxel_offset),
     )
     spec = creation_spec(base.url, volume, described, options)
     created(spec, None, rule=chunk_rule)  # what is impossible is refused before anything is removed
@@ -152,7 +161,7 @@ def creation_spec(url: str, volume: MultiscaleConstraints, described: ScaleConst
     OptionError
         Options contradict each other.
     """
-    shard_size = _positive("shard_size", options.shard_size)
+    shard_size = positive_triple("shard_size", options.shard_size)
     if options.sharding is not None and shard_size is not None:
         raise OptionError("shard_size and sharding both say how to shard: give one of them")
     encoding = options.encoding or "raw"
@@ -165,8 +174,8 @@ def creation_spec(url: str, volume: MultiscaleConstraints, described: ScaleConst
     scale = replace(
         described,
         codec=codec,
-        chunk_size=_positive("chunk_size", options.chunk_size),
-        compressed_segmentation_block_size=_positive(
+        chunk_size=positive_triple("chunk_size", options.chunk_size),
+        compressed_segmentation_block_size=positive_triple(
             "compressed_segmentation_block_size", options.compressed_segmentation_block_size
         ),
         sharding=_sharding(options.sharding),
@@ -211,7 +220,14 @@ def _data_type(dtype: DTypeLike) -> str:
     return name
 
 
-def _steps(resolution: Sequence[float]) -> Resolution:
+def parse_resolution(resolution: Sequence[float]) -> Resolution:
+    """Return a voxel size in nm.
+
+    Raises
+    ------
+    OptionError
+        It is anything else than three positive numbers.
+    """
     try:
         x, y, z = map(float, resolution)
     except (TypeError, ValueError):
@@ -233,5 +249,12 @@ def _integers(name: str, values: Sequence[int], least: int = -MAX_INT64) -> Trip
     return found
 
 
-def _positive(name: str, values: Sequence[int] | None) -> Triple | None:
+def positive_triple(name: str, values: Sequence[int] | None) -> Triple | None:
+    """Return three integers of at least 1, or None where nothing is given.
+
+    Raises
+    ------
+    OptionError
+        The values are anything else.
+    """
     return None if values is None else _integers(name, values, 1)

@@ -227,7 +227,10 @@ def _as_slices(box: BoxLike) -> tuple[slice, slice, slice]:
         return x, y, z
     if len(box) != 3:
         raise OptionError(f"a box has three ranges, x, y and z; found {len(box)}")
-    x, y, z = (part if isinstance(part, slice) else slice(*part) for part in box)
+    try:
+        x, y, z = (part if isinstance(part, slice) else slice(*part) for part in box)
+    except TypeError:
+        raise OptionError(f"a box is ((x0, x1), (y0, y1), (z0, z1)) or three slices, found {box!r}") from None
     return x, y, z
 
 

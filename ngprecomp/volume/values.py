@@ -18,8 +18,8 @@ Voxels = NDArray[Any]
 def as_voxels(value: ArrayLike, selection: Selection, dtype: np.dtype[Any]) -> Voxels:
     """Return `value` as [x, y, z, channel] of the selection's shape and the volume's type; a view where possible.
 
-    A scalar and whatever broadcasts to the selected axes is taken; so is a value of exactly the selection's x, y, z
-    shape when one channel is selected.
+    A scalar and whatever broadcasts to the selected axes is taken; so is, when one channel is selected, a value of
+    exactly the selection's shape without its channel axis.
 
     Raises
     ------
@@ -28,14 +28,13 @@ def as_voxels(value: ArrayLike, selection: Selection, dtype: np.dtype[Any]) -> V
     """
     given = converted(np.asarray(value), dtype)
     shape, kept = selection.shape, selection.kept_shape
-    if given.ndim == 3 and len(kept) == 4:
-        if shape[3] != 1:
-            raise OptionError(
-                f"expected a value of shape {kept} (x, y, z, channel), found the 3-D shape {given.shape}: "
-                f"with {shape[3]} channels selected it must say which axis is the channel"
-            )
-        if given.shape == shape[:3]:
-            given = given[..., np.newaxis]
+    if given.ndim == 3 and len(kept) == 4 and shape[3] != 1:
+        raise OptionError(
+            f"expected a value of shape {kept} (x, y, z, channel), found the 3-D shape {given.shape}: "
+            f"with {shape[3]} channels selected it must say which axis is the channel"
+        )
+    if not selection.dropped[3] and shape[3] == 1 and given.shape == kept[:-1]:
+        given = given[..., np.newaxis]
     try:
         broadcast = np.broadcast_to(given, kept)
     except ValueError:

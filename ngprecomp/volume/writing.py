@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngprecomp.chunks.coding import decode_chunk, encode_stored
+from ngprecomp.chunks.listing import writable_compression
 from ngprecomp.chunks.merging import Change, merge_shard, shard_key
 from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.chunks.reading import read_encoded
@@ -40,6 +42,7 @@ def write_selection(
     """
     if 0 in selection.shape:
         return
+    place = _like_the_rest(place, resources)
     touched = place.grid.touched(selection.box)
     if place.scale.sharding is None:
         write = partial(_write_file, place, selection, voxels, resources, durable)
@@ -51,6 +54,17 @@ def write_selection(
             with place.store.lock(shard_key(place, number)):
                 changes = _changes(place, selection, voxels, members, resources)
                 merge_shard(place, number, changes, durable=durable)
+
+
+def _like_the_rest(place: Place, resources: Resources) -> Place:
+    """Return the place with its chunk files compressed as those that are there, so that one reader finds them all."""
+    if place.compression or place.scale.sharding is not None:
+        return place
+    known = resources.cache.get(("compression", place.folder))
+    if known is None:
+        known = writable_compression(place)
+        resources.cache.add(("compression", place.folder), known, len(place.folder))
+    return replace(place, compression=str(known))
 
 
 def _write_file(

@@ -128,7 +128,7 @@ def test_converts(labels, tmp_path, capsys):
         (["labels.h5:seg", "out", "-j", "-1"], 2, "the number of workers must be 0"),
         (["labels.h5:seg", "out", "--levels", "-1"], 2, "levels counts the coarser scales"),
         (["labels.h5:seg", "out", "--resolution", "0,8,8"], 2, "three positive numbers"),
-        (["labels.h5:seg", "out", "--box", "0:50,:,:"], 1, "0:50 is out of the domain along x"),
+        (["labels.h5:seg", "out", "--box", "0:50,:,:"], 2, "0:50 is out of the domain along x"),
         (["labels.h5:seg", "s5://bucket/out"], 2, "has the scheme s5"),
         (["cut.tif", "out"], 1, "cut.tif"),
         (["noise.bin", "out"], 1, "is no HDF5, TIFF or npy file"),

@@ -37,7 +37,7 @@ def test_builds(tmp_path, capsys):
     assert "scale 16_16_40: 20 x 20 x 20" in capsys.readouterr().out
     np.testing.assert_array_equal(np.asarray(ng.open(path, 1)), 8)
     assert main(["pyramid", path]) == 2
-    assert "has all its 1 coarser scales; --overwrite makes them anew" in capsys.readouterr().err
+    assert "has all its 1 coarser scales; overwrite makes them anew" in capsys.readouterr().err
     assert main(["pyramid", path, "--overwrite", "-q"]) == 0
     assert capsys.readouterr() == ("", "")
 

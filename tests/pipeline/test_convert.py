@@ -247,6 +247,9 @@ def test_types_the_viewer_lacks_are_converted_without_loss(tmp_path, values, dty
         (np.zeros((8, 8, 8), "uint8"), {"levels": -1}, OptionError, "levels"),
         (np.zeros((8, 8, 8), "uint8"), {"factor": (1, 1, 1)}, OptionError, "factor"),
         (np.zeros((8, 8, 8), "uint8"), {"chunk_size": (0, 1, 1)}, OptionError, "chunk_size"),
+        (np.zeros((8, 8, 8), "uint8"), {"chunk_size": (8, 8)}, OptionError, "chunk_size"),
+        (np.zeros((8, 8, 8), "uint8"), {"factor": (2, 2)}, OptionError, "factor"),
+        (np.zeros((8, 8, 8), "uint8"), {"resolution": (2, 2)}, OptionError, "resolution"),
         (np.zeros((8, 8, 8), "uint8"), {"shard_size": (0, 1, 1)}, OptionError, "shard_size"),
         (np.zeros((8, 8, 8), "uint8"), {"resolution": (0, 1, 1)}, OptionError, "resolution"),
         (np.zeros((8, 8, 8), "uint8"), {"memory": 10}, OptionError, "memory"),
@@ -355,3 +358,46 @@ def test_provenance_names_source_and_choices(tmp_path):
     assert set(document) == {"description", "owners", "processing", "sources"}
     assert "a.npy" in document["sources"][0]
     assert document["processing"][0]["method"]["task"] == "convert"
+
+
+@pytest.mark.parametrize("given", ["path", "volume", "spec"])
+def test_a_volume_is_a_source(tmp_path, given):
+    labels = blobs((70, 50, 40), "uint64")
+    ng.convert(labels.T, tmp_path / "a", axes="zyx", resolution=(4, 4, 40), voxel_offset=(-3, 5, 7), chunk_size=16)
+    source = {
+        "path": tmp_path / "a",
+        "volume": ng.open(tmp_path / "a"),
+        "spec": {"driver": "neuroglancer_precomputed", "kvstore": f"file://{tmp_path}/a/"},
+    }[given]
+    ng.convert(source, tmp_path / "b", chunk_size=(32, 32, 8), shard_size=(64, 64, 16), box=((0, 60), (5, 55), (7, 40)))
+    volume = ng.open(tmp_path / "b")
+    assert (volume.voxel_offset, volume.resolution) == ((0, 5, 7), (4, 4, 40))
+    assert volume.info["type"] == "segmentation"
+    assert assert_pyramid(tmp_path / "b", labels[3:63, :, :33], "mode", (0, 5, 7)) > 1
+
+
+def test_a_volume_is_not_converted_into_itself(tmp_path):
+    ng.convert(noise((20, 20, 20), "uint8").T, tmp_path / "a", axes="zyx")
+    with pytest.raises(OptionError, match="both source and destination"):
+        ng.convert(tmp_path / "a", tmp_path / "a", overwrite=True)
+    with pytest.raises(OptionError, match="axes"):
+        ng.convert(tmp_path / "a", tmp_path / "b", axes="zyx")
+    assert ng.open(tmp_path / "a").shape == (20, 20, 20, 1)
+
+
+def test_the_report_counts_what_stays(tmp_path):
+    """Not the lossless copies that a lossy pyramid needs on its way."""
+    options = {"axes": "zyx", "chunk_size": (16, 16, 16), "encoding": "jpeg"}
+    report = ng.convert(noise((128, 128, 64), "uint8").T, tmp_path / "out", **options)
+    for scale in report.scales:
+        files = list((tmp_path / "out" / scale.key).iterdir())
+        assert (scale.chunks, scale.nbytes) == (len(files), sum(path.stat().st_size for path in files))
+
+
+def test_remarks_on_what_others_may_trip_over(tmp_path):
+    labels = blobs((40, 40, 40), "uint64")
+    report = ng.convert(labels.T, tmp_path / "out", axes="zyx", method="mean", compress="gzip", chunk_size=(16, 16, 16))
+    assert any("labels that no voxel had" in note for note in report.notes)
+    assert any("TensorStore reads compressed chunk files as zeros" in note for note in report.notes)
+    sharded = ng.convert(labels.T, tmp_path / "s", axes="zyx", shard_size=(32, 32, 32), chunk_size=(16, 16, 16))
+    assert any("shards of 32 x 32 x 32 voxels, 8 in" in note for note in sharded.notes)

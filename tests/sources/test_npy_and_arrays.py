@@ -66,7 +66,7 @@ def test_npy_that_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_bare_array_needs_axes() -> None:
-    with pytest.raises(SourceError, match=r"shape \(3, 4, 5\) does not say which axis is x; give axes="):
+    with pytest.raises(SourceError, match=r"shape \(3, 4, 5\) does not say which axis is x; give axes"):
         open_source(noise((3, 4, 5)))
 
 

@@ -71,7 +71,9 @@ def test_missing_numbers(tmp_path: Path, gaps: str) -> None:
     array = noise((3, 9, 10))
     write_slices(tmp_path, array, ["s_08.tif", "s_10.tif", "s_13.tif"])
     if gaps == "error":
-        with pytest.raises(SourceError, match=r"3 slices, s_08.tif ... s_13.tif, but 3 numbers .*: 9, 11, 12; gaps="):
+        with pytest.raises(
+            SourceError, match=r"3 slices, s_08.tif ... s_13.tif, but 3 numbers .*: 9, 11, 12; gaps close"
+        ):
             open_source(tmp_path)
         return
     source = open_source(tmp_path, gaps=gaps)

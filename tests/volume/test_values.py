@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import ngprecomp as ng
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
 from ngprecomp.volume.indexing import parse_index
@@ -129,3 +130,12 @@ def test_an_integer_is_kept_exactly_or_refused(value, data_type):
             assert not limits.min <= value <= limits.max
     else:
         assert int(new) == value
+
+
+def test_a_section_without_its_channel_axis_is_taken():
+    volume = ng.create("memory://section", shape=(5, 4, 3), dtype="uint8", exist="replace")
+    section = np.arange(20, dtype="uint8").reshape(5, 4)
+    volume[:, :, 1] = section
+    volume[2, :, 0] = section[2]
+    np.testing.assert_array_equal(volume[:, :, 1, 0], section)
+    np.testing.assert_array_equal(volume[2, :, 0, 0], section[2])

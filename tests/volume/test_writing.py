@@ -70,3 +70,13 @@ def test_whole_chunks_written_backwards(memory, index):
     vol[index] = voxels
     assert np.array_equal(vol[...], voxels[index])
     assert np.array_equal(vol[index], voxels)
+
+
+def test_chunk_files_stay_compressed_like_the_rest(tmp_path):
+    voxels = np.arange(32**3, dtype="uint32").reshape(32, 32, 32)
+    ng.convert(voxels.T, tmp_path / "v", axes="zyx", type="image", chunk_size=(16, 16, 16), levels=0, compress="gzip")
+    volume = ng.open(tmp_path / "v")
+    volume[3:20, 3:20, 3:20] = 7
+    assert {path.suffix for path in (tmp_path / "v" / volume.key).iterdir()} == {".gz"}
+    voxels[3:20, 3:20, 3:20] = 7
+    np.testing.assert_array_equal(volume[..., 0], voxels)
