@@ -19,14 +19,17 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def inputs(tmp_path, monkeypatch):
-    """Put the file that the pages convert into an empty working folder."""
+    """Put the files that the pages convert into an empty working folder."""
     monkeypatch.chdir(tmp_path)
     labels = np.repeat(np.arange(1, 41, dtype=np.uint64), 192 * 256).reshape(40, 192, 256)
-    with h5py.File("em.h5", "w") as file:
-        file["volumes/raw"] = labels.astype(np.uint8)
-        file["volumes/labels/neuron_ids"] = labels
-        for name in ("volumes/raw", "volumes/labels/neuron_ids"):
-            file[name].attrs["resolution"] = [40.0, 8.0, 8.0]
+    Path("quickstart_output").mkdir()
+    for path, offset in (("em.h5", [0, 0, 0]), ("quickstart_output/tissue.h5", [12000, 16000, 8000])):
+        with h5py.File(path, "w") as file:
+            file["volumes/raw"] = labels.astype(np.uint8)
+            file["volumes/labels/neuron_ids"] = labels
+            for name in ("volumes/raw", "volumes/labels/neuron_ids"):
+                file[name].attrs["resolution"] = [40.0, 8.0, 8.0]
+                file[name].attrs["offset"] = offset
 
 
 @pytest.mark.usefixtures("inputs")

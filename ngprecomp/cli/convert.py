@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a volume with all its scales.
 
-SOURCE is file.h5:path/in/file, a TIFF file, a folder or quoted glob of TIFF slices, or a
-.npy file. Whatever is not said is taken from the file or chosen from the data, and the
+SOURCE is file.h5:path/in/file, a TIFF file, a folder or quoted glob of TIFF slices, a .npy
+file, or another volume. Whatever is not said is taken from the file or chosen from the data, and the
 report says so with the reason."""
 
 EPILOG = """\
@@ -29,7 +29,7 @@ examples:
 def add(commands: Commands[Parser]) -> None:
     """Add the command."""
     parser = commands.add_parser(
-        "convert", help="make a volume from HDF5, TIFF or .npy", description=DESCRIPTION, epilog=EPILOG
+        "convert", help="make a volume from HDF5, TIFF, .npy or a volume", description=DESCRIPTION, epilog=EPILOG
     )
     parser.set_defaults(run=run)
     parser.add_argument("source", metavar="SOURCE")
