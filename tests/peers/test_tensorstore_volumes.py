@@ -197,3 +197,40 @@ def test_golden_chunks_rewritten_by_us_are_read_by_tensorstore(tmp_path, case):
         {"driver": "neuroglancer_uint64_sharded", "base": f"file://{tmp_path}/", "metadata": document}
     ).result()
     assert {int.from_bytes(key, "big"): judge.read(key).result().value for key in judge.list().result()} == VALUES
+
+
+@given(creations())
+def test_what_we_report_opens_in_tensorstore(folder, creation):
+    """Our spec and our schema describe the volume to TensorStore; a shard that the volume cuts is excepted."""
+    shutil.rmtree(folder, ignore_errors=True)
+    vol = ng.create(folder, **creation)
+    judge = ts.open(vol.spec()).result()
+    assert judge.dtype.name == vol.dtype.name
+    assert judge.schema.to_json() == vol.schema.to_json()
+    assert judge.spec().to_json() == vol.spec()
+    assert judge.spec(minimal_spec=True).to_json() == vol.spec(minimal=True)
+    written = vol.chunk_layout.write_chunk.shape[:3]
+    if 0 in vol.shape:
+        return
+    cut = vol.scale.sharding is not None and any(side > n for side, n in zip(written, vol.shape, strict=False))
+    if not cut:
+        assert opened(folder, schema=vol.schema.to_json()).spec().to_json() == vol.spec()
+
+
+def test_the_same_keywords_open_the_same_scale(tmp_path):
+    for resolution in ((4, 4, 40), (8, 8, 40)):
+        ng.create(tmp_path / "v", shape=(40, 40, 8), dtype="uint64", resolution=resolution, exist="add")
+    for keywords in (
+        {"dimension_units": ["8nm", "8nm", "40nm", None]},
+        {"dtype": "uint64"},
+        {"chunk_layout": {"read_chunk": {"shape": [40, 40, 8, 1]}}},
+        {"schema": {"rank": 4, "dimension_units": ["8nm", None, None, None]}},
+        {"codec": {"driver": "neuroglancer_precomputed", "encoding": "raw"}},
+        {"domain": {"inclusive_min": [0, 0, 0, 0], "shape": [40, 40, 8, 1]}},
+    ):
+        theirs = {name: ts.ChunkLayout(value) if name == "chunk_layout" else value for name, value in keywords.items()}
+        theirs = {name: ts.CodecSpec(value) if name == "codec" else value for name, value in theirs.items()}
+        theirs = {name: ts.Schema(value) if name == "schema" else value for name, value in theirs.items()}
+        theirs = {name: ts.IndexDomain(json=value) if name == "domain" else value for name, value in theirs.items()}
+        spec = {"driver": "neuroglancer_precomputed", "kvstore": f"file://{tmp_path}/v/"}
+        assert ng.open(spec, **keywords).spec() == ts.open(spec, **theirs).result().spec().to_json()
