@@ -14,7 +14,7 @@ from ngprecomp.kernels.downsample import METHODS
 from ngprecomp.pipeline.choices import Choices, Wishes, choose, choose_resolution, in_type
 from ngprecomp.pipeline.defaults import default_chunk_size
 from ngprecomp.pipeline.levels import Level, plan_levels
-from ngprecomp.pipeline.report import MEAN_OF_LABELS
+from ngprecomp.pipeline.report import MEAN_OF_LABELS, counted
 from ngprecomp.pipeline.sampling import sample_boxes
 from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
 from ngprecomp.volume.creating import positive_triple
@@ -82,6 +82,8 @@ def plan_conversion(source: Source, options: Options) -> Plan:
     levels = (base, *plan_levels(base, chunk_size, count=options.levels, factor=factor, method=method))
     scales = plain_scales(levels, source.shape[3], choices.dtype.name, storage)
     notes = [*choices.notes, f"encoding {storage.encoding}, chunks {chunk_size}, method {method}"]
+    if options.levels is not None and len(levels) <= options.levels:
+        notes.append(f"{counted(len(levels) - 1, 'coarser scale')}, not {options.levels}: one voxel is left")
     if choices.type == "segmentation" and method == "mean":
         notes.append(MEAN_OF_LABELS)
     if options.compression:
@@ -117,4 +119,7 @@ def _storage(storage: Storage, choices: Choices, chunk_size: Triple) -> Storage:
 
 def _domain(source: Source, choices: Choices, box: BoxLike | None) -> Box:
     whole = Box.of_size(triple(source.shape[:3]), choices.voxel_offset)
-    return whole if box is None else as_box(box, whole)
+    part = whole if box is None else as_box(box, whole)
+    if part.empty:
+        raise OptionError(f"the box {part} holds no voxel: the source is {whole}")
+    return part

@@ -51,8 +51,15 @@ class Round:
 
     @property
     def cells(self) -> Box:
-        """All cells, as positions of the coarsest grid."""
-        return self.targets[-1].grid.positions
+        """All cells: as many as hold every chunk of every target.
+
+        Strides begin at the first multiple of the factor inside the volume, so the coarsest scale may end before the
+        last chunks of the finer ones.
+        """
+        counts = [
+            map(ceil_div, target.grid.shape, ratio) for target, ratio in zip(self.targets, self.ratios, strict=True)
+        ]
+        return Box((0, 0, 0), triple(map(max, *counts, (0, 0, 0))))
 
     def owned(self, target: int, cells: Box) -> Box:
         """Return the positions of the chunks of a target that belong to a box of cells."""

@@ -17,7 +17,7 @@ from ngprecomp.storage.keys import folder_to_list, path_to_read, path_to_write
 from ngprecomp.storage.local_writer import LocalWriter
 from ngprecomp.storage.protocol import Stat, Stored
 from ngprecomp.storage.ranges import join_ranges, require_inside
-from ngprecomp.storage.temporary import Temporary, is_temporary
+from ngprecomp.storage.temporary import Temporary, is_abandoned, is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -129,6 +129,16 @@ class LocalStore:
                 emptied.add(os.path.dirname(path))
         for folder in emptied:
             self._remove_empty(folder)
+
+    def sweep(self, folder: str) -> None:
+        """Remove temporaries of dead processes of this machine, and the folder if it is empty then."""
+        path = path_to_write(self.root, folder) if folder else self.root
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for name in os.listdir(path):
+                if is_abandoned(name):
+                    with suppress(FileNotFoundError):
+                        os.unlink(os.path.join(path, name))
+        self._remove_empty(path)
 
     def _publish_if_absent(self, key: str, temporary: Temporary, durable: bool) -> None:
         try:

@@ -120,6 +120,9 @@ class MemoryStore:
             paths = [path for path in _OBJECTS if path.startswith(folder + start)]
         return (above + path[len(folder) :] for path in paths)
 
+    def sweep(self, folder: str) -> None:
+        """Do nothing: what is unfinished in memory dies with its process."""
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects."""
         for path in [path_to_write(self._root, key) for key in keys]:

@@ -123,6 +123,9 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield every key that starts with `prefix`, in no particular order; temporaries are not listed."""
 
+    def sweep(self, folder: str) -> None:
+        """Remove what processes that died have left unfinished in a folder, and the folder if it is empty then."""
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; keys that hold nothing are passed over."""
 

@@ -15,7 +15,7 @@ from ngprecomp.storage.files import create, naming, read_at, sync_folder, write_
 if TYPE_CHECKING:
     from ngprecomp.storage.protocol import Buffer
 
-_PATTERN = re.compile(r"\..+\.\d+\.\d+\.tmp", re.DOTALL)
+_PATTERN = re.compile(r"\.(.+)\.(\d+)\.\d+\.tmp", re.DOTALL)
 _LONGEST_NAME = 150  # with the rest of the temporary's name below the 255 bytes that file systems allow
 _LONGEST_HOST = 60
 _ATTEMPTS = 10_000
@@ -32,11 +32,29 @@ def is_temporary(name: str) -> bool:
     return name.startswith(".") and _PATTERN.fullmatch(name) is not None
 
 
+def is_abandoned(name: str) -> bool:
+    """Return whether a file name is that of a temporary whose process on this machine is dead."""
+    found = _PATTERN.fullmatch(name)
+    if found is None or not found[1].endswith(f".{_host()}"):
+        return False
+    try:
+        os.kill(int(found[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OverflowError, PermissionError):  # no process identifier, or a process of somebody else
+        return False
+    return False
+
+
 def temporary_name(name: str, number: int) -> str:
     """Return ``.NAME.HOST.PID.NUMBER.tmp``, with a digest in place of a name that would be too long."""
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
-    return f".{name}.{os.uname().nodename[:_LONGEST_HOST]}.{os.getpid()}.{number}.tmp"
+    return f".{name}.{_host()}.{os.getpid()}.{number}.tmp"
+
+
+def _host() -> str:
+    return os.uname().nodename[:_LONGEST_HOST]
 
 
 class Temporary:

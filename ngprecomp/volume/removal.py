@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def remove_chunks(places: Iterable[Place]) -> None:
-    """Remove all chunks and shards of some scales.
+    """Remove all chunks and shards of some scales, and what dead processes left unfinished there.
 
     Raises
     ------
@@ -26,6 +26,7 @@ def remove_chunks(places: Iterable[Place]) -> None:
     for place in places:
         refuse_escape(place.scale, "remove")
         place.store.delete(chunk_files(place))
+        place.store.sweep(place.folder)
 
 
 def remove_volume(store: Store, info: Info) -> None:

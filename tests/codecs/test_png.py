@@ -141,3 +141,13 @@ def test_a_bomb_costs_nothing():
             png.decode(data, (20, 16, 12, 1), "uint8")
 
     assert peak_bytes(decode) < 1 << 20
+
+
+@pytest.mark.parametrize("level", [None, 0, 9])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 64, 64), (2, 64, 64), (3, 64, 33), (1, 3, 1000), (64, 64, 64)])
+def test_noise_in_narrow_chunks(shape, channels, dtype, level):
+    """What deflate cannot shrink, one filter byte for each short row: the longest file there is."""
+    noise = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (*shape, channels), dtype, endpoint=True)
+    assert np.array_equal(png.decode(png.encode(noise, level), noise.shape, dtype), noise)

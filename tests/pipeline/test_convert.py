@@ -401,3 +401,29 @@ def test_remarks_on_what_others_may_trip_over(tmp_path):
     assert any("TensorStore reads compressed chunk files as zeros" in note for note in report.notes)
     sharded = ng.convert(labels.T, tmp_path / "s", axes="zyx", shard_size=(32, 32, 32), chunk_size=(16, 16, 16))
     assert any("shards of 32 x 32 x 32 voxels, 8 in" in note for note in sharded.notes)
+
+
+@pytest.mark.parametrize("shard_size", [None, 16])
+def test_strides_that_begin_behind_the_first_voxel_lose_no_chunk(tmp_path, shard_size):
+    """Coarser scales then end before the last chunks of the finer ones."""
+    voxels = noise((65, 33, 17), "uint8")
+    options = {"axes": "zyx", "chunk_size": 8, "voxel_offset": (1, -3, 5), "method": "stride", "levels": 3}
+    ng.convert(voxels.T, tmp_path / "out", factor=(2, 2, 1), shard_size=shard_size, **options)
+    assert assert_pyramid(tmp_path / "out", voxels, "stride", (1, -3, 5)) == 4
+
+
+def test_png_of_a_narrow_border(tmp_path):
+    voxels = noise((65, 64, 64), "uint8")
+    ng.convert(voxels.T, tmp_path / "out", axes="zyx", encoding="png", chunk_size=64)
+    assert assert_pyramid(tmp_path / "out", voxels, "mean") == 2
+
+
+def test_fewer_levels_than_asked_are_remarked(tmp_path):
+    report = ng.convert(noise((8, 8, 8), "uint8").T, tmp_path / "out", axes="zyx", levels=9)
+    assert len(report.scales) == 4
+    assert any("3 coarser scales, not 9" in note for note in report.notes)
+
+
+def test_a_box_without_voxels_is_refused(tmp_path):
+    with pytest.raises(OptionError, match="holds no voxel"):
+        ng.convert(noise((8, 8, 8), "uint8").T, tmp_path / "out", axes="zyx", box=((3, 3), (0, 8), (0, 8)))

@@ -29,14 +29,18 @@ def rounds(draw, factors=FACTORS):
     chunk = draw(st.tuples(*[st.integers(3, 16)] * 3))
     shard = draw(st.none() | st.tuples(*[st.integers(1, 100)] * 3))
     level, targets = Level(base, (1, 1, 1)), []
+    method = draw(st.sampled_from(["mean", "stride"]))
     for index in range(draw(st.integers(1, 3))):
         if index:
-            level = level.coarser(draw(factors))
+            coarser = level.coarser(draw(factors), method)
+            if coarser.box.empty:
+                break
+            level = coarser
         sharding = sharding_for_shard_size(level.box.size, chunk, shard, "raw") if shard else None
         scale = Scale(str(index), level.box.size, level.box.lo, (1, 1, 1), (chunk,), "raw", sharding=sharding)
         place = Place(MemoryStore("rounds"), scale.key, scale, "uint8", 1)
         targets.append(Target(scale.grid, level.factor, (place,)))
-    return Round(base, tuple(targets), "mean")
+    return Round(base, tuple(targets), method)
 
 
 @given(rounds(), st.tuples(*[st.sampled_from([1, 2, 4])] * 3))
