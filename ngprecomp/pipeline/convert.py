@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
-from ngprecomp.errors import ExistsError, NotFoundError, OptionError
+from ngprecomp.errors import ExistsError, OptionError
 from ngprecomp.format.box import three
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.choices import Choices, Wishes, in_type
@@ -26,7 +26,7 @@ from ngprecomp.sources.opening import open_source
 from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
-from ngprecomp.volume.documents import create_info, read_info
+from ngprecomp.volume.documents import create_info, found_info
 from ngprecomp.volume.places import place_of
 from ngprecomp.volume.removal import remove_volume
 
@@ -173,7 +173,9 @@ def convert(  # noqa: PLR0913 - a public signature may be long
 
 def _convert(source: Source, store: Store, options: Options) -> Report:
     began = time.monotonic()
-    old = _volume_there(store, options.overwrite)
+    old = found_info(store)
+    if old is not None and not options.overwrite:
+        raise ExistsError(f"a volume exists at {store.url}; overwrite replaces it")
     plan = plan_conversion(source, options)
     if old is not None:
         remove_volume(store, old)
@@ -196,23 +198,6 @@ def _convert(source: Source, store: Store, options: Options) -> Report:
         source.absent if isinstance(source, VolumeSource) else 0,
         peak_memory(),
     )
-
-
-def _volume_there(store: Store, overwrite: bool) -> Info | None:
-    """Return the volume that will be replaced, None if there is none.
-
-    Raises
-    ------
-    ExistsError
-        There is one, and it must not be replaced.
-    """
-    try:
-        old = read_info(store)
-    except NotFoundError:
-        return None
-    if not overwrite:
-        raise ExistsError(f"a volume exists at {store.url}; overwrite replaces it")
-    return old
 
 
 def _make(source: Source, store: Store, plan: Plan, options: Options) -> Made:

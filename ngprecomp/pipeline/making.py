@@ -119,11 +119,11 @@ def _reader(base: Base, threads: Resources) -> Callable[[Box], Voxels]:
 
 
 def _with_lossless_copy(job: Round, folder: str) -> Round:
-    """Return the round with a raw copy of its last target, if none of that target's places is lossless."""
+    """Return the round with a raw copy of its last target, if that is stored with losses."""
     top = job.targets[-1]
-    if any(place.scale.encoding not in LOSSY for place in top.places[-1:]):
-        return job
     lossy = top.places[-1]
+    if lossy.scale.encoding not in LOSSY:
+        return job
     scale = replace(
         lossy.scale, key="lossless", voxel_offset=top.grid.domain.lo, encoding="raw", jpeg_quality=None, sharding=None
     )

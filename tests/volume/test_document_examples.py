@@ -309,3 +309,10 @@ def test_zeros_are_stored_when_asked(bucket):
     made.place.store.delete(["1_1_1/0-8_0-8_0-8"])
     with pytest.raises(KeyError, match="absent"):
         strict[...]
+
+
+def test_the_newer_rule_for_chunks_is_one_option(bucket):
+    keywords = {"create": True, "dtype": "uint16", "domain": DOMAIN, "chunk_rule": "at_most"}
+    assert ng.open(bucket, **keywords).chunk_layout.read_chunk.shape == (80, 80, 80, 2)
+    made = ng.create(f"{bucket}x", shape=(1000, 2000, 3000, 2), dtype="uint16", chunk_rule="at_most")
+    assert made.scale.chunk_size == (80, 80, 80)
