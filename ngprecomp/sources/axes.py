@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Region = tuple[slice, ...]
 LETTERS = "xyzct"
+COLOURS = 4  # a last axis of so few is likely the samples of a voxel, not a row
 MEANING = "x, y, z, c (channel) and t (time, one point only), slowest first, such as zyx, xyz, czyx or zyxc"
 
 
@@ -87,3 +88,18 @@ def parse_axes(text: str, shape: Sequence[int], name: str) -> Axes:
 def default_axes(ndim: int) -> str | None:
     """Return the order of an array in a file that names none, None where custom gives no guide."""
     return {2: "yx", 3: "zyx", 4: "czyx"}.get(ndim)
+
+
+def channel_last_notes(shape: Sequence[int]) -> tuple[str, ...]:
+    """Return a sentence where an array in a file that names no axes looks as if its last one were the channel.
+
+    Examples
+    --------
+    >>> channel_last_notes((20, 512, 256, 3))
+    ('the last of the 4 axes has 3 voxels only: if it is the channel, axes zyxc says so',)
+    >>> channel_last_notes((3, 20, 512, 256))
+    ()
+    """
+    if len(shape) != 4 or not 2 <= shape[-1] <= COLOURS or shape[0] <= shape[-1]:
+        return ()
+    return (f"the last of the 4 axes has {shape[-1]} voxels only: if it is the channel, axes zyxc says so",)

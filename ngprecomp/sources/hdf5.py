@@ -11,10 +11,10 @@ import h5py
 import numpy as np
 
 from ngprecomp.errors import NotFoundError, SourceError
-from ngprecomp.sources.axes import Axes, Region, default_axes, parse_axes
+from ngprecomp.sources.axes import Axes, Region, channel_last_notes, default_axes, parse_axes
 from ngprecomp.sources.hdf5_attributes import read_placement
 from ngprecomp.sources.hdf5_chunks import ChunkReader, chunk_coding, filter_codes, naming_damage
-from ngprecomp.sources.hdf5_links import check_linked_files
+from ngprecomp.sources.hdf5_links import check_linked_files, own_name
 from ngprecomp.sources.stored import StoredSource, check_array, native, row_block, sizes
 
 if TYPE_CHECKING:
@@ -55,31 +55,32 @@ def open_hdf5_object(source: h5py.Dataset | h5py.Group, dataset: str | None, axe
 
 def hdf5_source(dataset: h5py.Dataset, axes: str | None, notes: tuple[str, ...], *, owned: bool = True) -> StoredSource:
     """Check a dataset as far as its header tells; as a source it closes its file if that is `owned`."""
-    name = f"{dataset.file.filename}:{dataset.name}"
+    inner = own_name(dataset)
+    name = f"{dataset.file.filename}:{inner}"
     if dataset.shape is None:
         raise SourceError(f"{name} is empty: it has no dataspace")
     check_array(name, dataset.shape, dataset.dtype)
     check_linked_files(dataset, name)
     _check_filters(dataset, name)
-    order, axes_note = _order(dataset, name, axes)
+    order, axes_notes = _order(dataset, name, axes)
     placement = read_placement(dataset, order)
-    array = Hdf5Array(dataset, owned=owned)
+    array = Hdf5Array(dataset, inner, owned=owned)
     return StoredSource(
         name,
         array,
         order,
         placement.resolution,
         placement.voxel_offset,
-        (*notes, axes_note, *placement.notes, *_storage_notes(dataset, array)),
+        (*notes, *axes_notes, *placement.notes, *_storage_notes(dataset, array)),
     )
 
 
 class Hdf5Array:
     """One dataset in its own order; its file is opened when it is first needed, also after unpickling."""
 
-    def __init__(self, dataset: h5py.Dataset, *, owned: bool) -> None:
+    def __init__(self, dataset: h5py.Dataset, name: str, *, owned: bool) -> None:
         self._path: str = dataset.file.filename  # of the file it lies in, where a link led there
-        self._dataset = dataset.name
+        self._dataset = name
         self._owned = owned
         self._file: h5py.File | None = dataset.file
         self._reader: ChunkReader | None = None
@@ -176,9 +177,9 @@ def _listed(group: h5py.Group) -> str:
     return f"; it holds {', '.join(lines[:MOST_LISTED])}{more}" if lines else "; it holds no datasets"
 
 
-def _order(dataset: h5py.Dataset, name: str, axes: str | None) -> tuple[Axes, str]:
+def _order(dataset: h5py.Dataset, name: str, axes: str | None) -> tuple[Axes, tuple[str, ...]]:
     if axes is not None:
-        return parse_axes(axes, dataset.shape, name), f"axes {axes.lower()}: as asked"
+        return parse_axes(axes, dataset.shape, name), (f"axes {axes.lower()}: as asked",)
     default = default_axes(dataset.ndim)
     if default is None:
         raise SourceError(f"{name} has {dataset.ndim} dimensions, shape {dataset.shape}; name their order with axes")
@@ -186,7 +187,7 @@ def _order(dataset: h5py.Dataset, name: str, axes: str | None) -> tuple[Axes, st
     if "MATLAB_class" in dataset.attrs:
         turned = default[:-2] + "xy"
         note += f"; MATLAB writes its rows as the last axis: an array A(y, x, z) is {turned} here"
-    return parse_axes(default, dataset.shape, name), note
+    return parse_axes(default, dataset.shape, name), (note, *channel_last_notes(dataset.shape))
 
 
 def _check_filters(dataset: h5py.Dataset, name: str) -> None:

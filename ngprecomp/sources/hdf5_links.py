@@ -1,6 +1,7 @@
-"""Other files that hold the voxels of an HDF5 dataset: virtual sources and external raw storage.
+"""Where an HDF5 dataset lies: its name behind links, and other files that hold its voxels.
 
-HDF5 reads the fill value where such a file is gone or too short, without a word.
+Those are virtual sources and external raw storage; where one is gone or too short, HDF5 reads the fill value
+without a word.
 """
 
 from __future__ import annotations
@@ -13,6 +14,28 @@ import h5py
 from ngprecomp.errors import SourceError
 
 MOST_NAMED = 5
+
+
+def own_name(dataset: h5py.Dataset) -> str:
+    """Return a name under which the file that holds the dataset finds it.
+
+    Behind a soft link that leads into another file, h5py knows it by the name of the link, which is in the first.
+
+    Raises
+    ------
+    SourceError
+        No group of its file leads to it.
+    """
+
+    def name_if_same(name: str, item: h5py.HLObject) -> str | None:
+        return f"/{name}" if item == dataset else None
+
+    if dataset.name is not None and dataset.file.get(dataset.name) == dataset:
+        return str(dataset.name)
+    found = dataset.file.visititems(name_if_same)
+    if found is None:
+        raise SourceError(f"{dataset.file.filename} holds a dataset that no group leads to: it cannot be read again")
+    return str(found)
 
 
 def check_linked_files(dataset: h5py.Dataset, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ngprecomp.errors import SourceError
-from ngprecomp.sources.axes import default_axes, parse_axes
+from ngprecomp.sources.axes import channel_last_notes, default_axes, parse_axes
 from ngprecomp.sources.raw import RawArray
 from ngprecomp.sources.stored import StoredSource, check_array
 
@@ -34,7 +34,7 @@ def open_npy(path: str, axes: str | None) -> StoredSource:
         raise SourceError(f"{path} has {len(shape)} dimensions, shape {shape}; name their order with axes")
     origin = "as asked" if axes else f"default for npy of {len(shape)} dimensions"
     order = parse_axes(asked, shape, path)
-    notes = [f"axes {order}: {origin}"]
+    notes = [f"axes {order}: {origin}", *(() if axes else channel_last_notes(shape))]
     if fortran:
         notes.append("the file holds the array in Fortran order, its first axis fastest")
     return StoredSource(path, RawArray(path, shape, dtype, offset, "F" if fortran else "C"), order, notes=tuple(notes))

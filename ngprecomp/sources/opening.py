@@ -51,7 +51,7 @@ def open_source(source: Any, *, dataset: str | None = None, axes: str | None = N
         return _open_path(os.fspath(source), dataset, axes, cast("Gaps", gaps))
     if isinstance(source, list | tuple):
         name = f"the list of {len(source)} files"
-        return _open_stack([os.fspath(path) for path in source], name, dataset, axes, cast("Gaps", gaps))
+        return _open_stack(_paths(source), name, dataset, axes, cast("Gaps", gaps))
     return _open_object(source, dataset, axes)
 
 
@@ -85,6 +85,17 @@ def _open_path(source: str, dataset: str | None, axes: str | None, gaps: Gaps) -
         inside = [os.path.join(path, entry) for entry in os.listdir(path)]
         return _open_stack(inside, f"the folder {path}", dataset, axes, gaps)
     return _open_file(path, dataset if dataset is not None else inner, axes)
+
+
+def _paths(listed: list[Any] | tuple[Any, ...]) -> list[str]:
+    """Return the paths in a list of slices, which holds nothing else."""
+    for place, path in enumerate(listed):
+        if not isinstance(path, str | os.PathLike):
+            raise SourceError(
+                f"a list is a list of paths, one TIFF slice each, but number {place} is a {type(path).__name__}; "
+                "stack arrays into one (numpy.stack) and give its axes"
+            )
+    return [os.fspath(path) for path in listed]
 
 
 def _open_stack(paths: list[str], name: str, dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ngprecomp.errors import SourceError
-from ngprecomp.sources.stored import native, row_block
+from ngprecomp.sources.mapped import read_mapped
+from ngprecomp.sources.stored import native, row_block, sizes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -63,8 +64,12 @@ class RawArray:
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a region; only the rows in it are read."""
         del pool  # copying mapped rows is bound by memory or the disk
-        mapped = np.memmap(self.path, self.file_dtype, "r", self.offset, self.shape, self.memory_order)
-        return np.array(mapped[region], self.dtype, order=self.memory_order, subok=False)
+        voxels = np.empty(sizes(region), self.dtype, self.memory_order)
+        shape, target = self.shape, voxels
+        if self.memory_order == "F":
+            shape, region, target = shape[::-1], region[::-1], voxels.T
+        read_mapped(self.path, self.file_dtype, self.offset, shape, region, target)
+        return voxels
 
     def close(self) -> None:
         """Nothing stays open."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from ngprecomp.errors import OutOfBoundsError, SourceError
 from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.sources.axes import COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ngprecomp.sources.protocol import Voxels
 
 RUN_BYTES = 1 << 16  # reading this much in a row takes hardly longer than reading one byte of it
-COLOURS = 4  # a last axis of so few is taken for the samples of a voxel, not for a row
 
 
 class StoredArray(Protocol):

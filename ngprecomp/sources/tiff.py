@@ -15,12 +15,12 @@ from ngprecomp.sources.axes import Axes, Region, parse_axes
 from ngprecomp.sources.raw import RawArray
 from ngprecomp.sources.sharing import share
 from ngprecomp.sources.stored import StoredArray, StoredSource, check_array, native, sizes
+from ngprecomp.sources.tiff_log import held_back_log
 from ngprecomp.sources.tiff_metadata import check_promises, read_voxel_size
 from ngprecomp.sources.tiff_pages import (
     Page,
     Segments,
     axis_places,
-    check_page,
     damaged,
     five_axes,
     is_plain,
@@ -28,6 +28,7 @@ from ngprecomp.sources.tiff_pages import (
     read_plain,
     read_segment,
 )
+from ngprecomp.sources.tiff_series import checked_pages, choose_series, told_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,19 +49,22 @@ def open_tiff(path: str, dataset: str | None, axes: str | None) -> StoredSource:
         The file is damaged or cut off, holds several series or points in time, or axes we cannot place.
     """
     with opened(path) as file:
-        number, name, series_notes = _choose(file, path, dataset)
-        series = file.series[number]
+        chosen = choose_series(file, path, dataset)
+        series = [file.series[number] for number in chosen.numbers]
         check_promises(file, path)
-        shape, order, axes_note = _order(series, name, axes)
-        stored = _stored(file, number, shape, name)
-        resolution, size_notes = read_voxel_size(file, series.keyframe, number)
-        notes = (*series_notes, axes_note, *size_notes, *value_notes(series.keyframe))
-        return StoredSource(name, stored, order, resolution, notes=notes)
+        shape, order, axes_note = _order(series, chosen.name, axes)
+        stored = _stored(file, chosen.numbers, shape, chosen.name)
+        keyframe = series[0].keyframe
+        resolution, size_notes = read_voxel_size(file, keyframe, chosen.numbers[0])
+        notes = (*chosen.notes, axes_note, *size_notes, *value_notes(keyframe))
+        return StoredSource(chosen.name, stored, order, resolution, notes=notes)
 
 
 @contextlib.contextmanager
 def opened(path: str) -> Iterator[tifffile.TiffFile]:
     """Open a file for looking at its headers; whatever tifffile stumbles over there is damage.
+
+    What it logs is heard only where no error is raised.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def opened(path: str) -> Iterator[tifffile.TiffFile]:
         The file is no TIFF file or its headers are damaged.
     """
     try:
-        with tifffile.TiffFile(path) as file:
+        with held_back_log(), tifffile.TiffFile(path) as file:
             if len(file.pages) == 0:
                 raise SourceError(f"{path} is a damaged TIFF file: its first page is missing")
             yield file
@@ -80,28 +84,13 @@ def opened(path: str) -> Iterator[tifffile.TiffFile]:
         raise SourceError(f"{path} is a damaged TIFF file or none: {error}") from error
 
 
-def _choose(file: tifffile.TiffFile, path: str, dataset: str | None) -> tuple[int, str, tuple[str, ...]]:
-    """Return the number of a series, the name of the source and a note on resolutions left aside."""
-    listed = ", ".join(f"{number} {one.shape} {one.dtype}" for number, one in enumerate(file.series))
-    if dataset is not None:
-        if not dataset.isdecimal() or int(dataset) >= len(file.series):
-            raise NotFoundError(f"{path} holds no series {dataset!r}; its series are {listed}")
-        return int(dataset), f"{path}:{dataset}", ()
-    if len(file.series) != 1:
-        raise SourceError(
-            f"{path} holds {len(file.series)} series of pages, name one as FILE:NUMBER; they are {listed}"
-        )
-    levels = len(file.series[0].levels)
-    return 0, path, (f"level 0 of the {levels} resolutions in the file",) if levels > 1 else ()
-
-
-def _order(series: tifffile.TiffPageSeries, name: str, axes: str | None) -> tuple[tuple[int, ...], Axes, str]:
-    """Return shape and order of a series, without the axes of one voxel that tifffile squeezes away."""
-    shape = tuple(int(size) for size in series.get_shape(squeeze=True))
-    told = series.get_axes(squeeze=True)
+def _order(series: list[tifffile.TiffPageSeries], name: str, axes: str | None) -> tuple[tuple[int, ...], Axes, str]:
+    """Return shape and order of the chosen series, and the sentence on where the order comes from."""
+    shape, told = told_shape(series)
+    pages = f"{shape[0]} pages, written one by one" if len(series) > 1 else ""
     if axes is not None:
         shape = (*(1 for _ in range(len(axes) - len(shape))), *shape)
-        return shape, parse_axes(axes, shape, name), f"axes {axes.lower()}: as asked; the file says {told}"
+        return shape, parse_axes(axes, shape, name), f"axes {axes.lower()}: as asked; the file says {pages or told}"
     if "T" in told and shape[told.index("T")] > 1:
         raise SourceError(
             f"{name} holds {shape[told.index('T')]} points in time (axes {told}, shape {shape}), a volume "
@@ -110,35 +99,28 @@ def _order(series: tifffile.TiffPageSeries, name: str, axes: str | None) -> tupl
     letters = "".join(LETTERS.get(letter, "?") for letter in told)
     if "?" in letters or len(set(letters)) < len(letters):
         raise SourceError(f"{name} has axes {told}, shape {shape}; name their order with axes")
+    if pages:
+        return shape, parse_axes(letters, shape, name), f"axes {letters}: {pages}, taken as slices along z"
     unknown = "; the file does not name the axis over its pages, it is taken as z" if set(told) & set("QI") else ""
-    note = f"axes {letters}: from the TIFF file ({series.kind or 'pages'} {told}){unknown}"
+    note = f"axes {letters}: from the TIFF file ({series[0].kind or 'pages'} {told}){unknown}"
     return shape, parse_axes(letters, shape, name), note
 
 
-def _stored(file: tifffile.TiffFile, number: int, shape: tuple[int, ...], name: str) -> StoredArray:
-    """Return the array of a series: in one piece where it lies so, else page by page."""
-    series = file.series[number]
-    check_array(name, shape, np.dtype(series.dtype))
-    if series.dataoffset and not series.is_multifile:
-        file_dtype = np.dtype(series.dtype).newbyteorder(file.byteorder)
-        return RawArray(file.filehandle.path, shape, file_dtype, series.dataoffset)
-    page_shape = series.keyframe.shape
+def _stored(file: tifffile.TiffFile, numbers: tuple[int, ...], shape: tuple[int, ...], name: str) -> StoredArray:
+    """Return the array of the chosen series: in one piece where it lies so, else page by page."""
+    series = [file.series[number] for number in numbers]
+    first = series[0]
+    check_array(name, shape, np.dtype(first.dtype))
+    if first.dataoffset and len(series) == 1 and not first.is_multifile:
+        file_dtype = np.dtype(first.dtype).newbyteorder(file.byteorder)
+        return RawArray(file.filehandle.path, shape, file_dtype, first.dataoffset)
+    page_shape = first.keyframe.shape
+    count = sum(len(one) for one in series)
     inner = _long(shape)[len(_long(shape)) - len(_long(page_shape)) :]
-    complete = math.prod(shape) == len(series) * math.prod(page_shape)
-    if series.transform is not None or inner != _long(page_shape) or not complete:
-        raise SourceError(f"{name}: {len(series)} pages of shape {page_shape} do not make up a series of {shape}")
-    return TiffPages(file, number, shape, name)
-
-
-def _checked_pages(series: tifffile.TiffPageSeries, name: str) -> list[Page]:
-    """Return all pages of a series, each checked as far as its header tells."""
-    pages = [series[number] for number in range(len(series))]
-    for number, page in enumerate(pages):
-        if page is None:
-            raise SourceError(f"{name}: page {number} of the series is missing in the file")
-        check_page(page, name)
-    _ = series.keyframe.decode  # some codecs look into the file when the function is made: while it is open
-    return pages
+    complete = math.prod(shape) == count * math.prod(page_shape)
+    if first.transform is not None or inner != _long(page_shape) or not complete:
+        raise SourceError(f"{name}: {count} pages of shape {page_shape} do not make up a series of {shape}")
+    return TiffPages(file, numbers, shape, name)
 
 
 def _long(shape: Sequence[int]) -> tuple[int, ...]:
@@ -147,23 +129,25 @@ def _long(shape: Sequence[int]) -> tuple[int, ...]:
 
 
 class TiffPages:
-    """A series of pages in its own order; only headers are kept, and they are read again after unpickling."""
+    """The pages of one or more series in their own order; only headers are kept, and read again after unpickling."""
 
     unwritten_chunks = 0  # strips and tiles of length 0 are a way to store a constant
 
-    def __init__(self, file: tifffile.TiffFile, number: int, shape: tuple[int, ...], name: str) -> None:
-        series = file.series[number]
+    def __init__(self, file: tifffile.TiffFile, numbers: tuple[int, ...], shape: tuple[int, ...], name: str) -> None:
         self._path = file.filehandle.path
-        self._number = number
+        self._numbers = numbers
         self._name = name
-        self._pages: list[Page] | None = _checked_pages(series, name)
-        self._page_shape = series.keyframe.shape
-        self._places = axis_places(series.keyframe, name)
+        pages = self._read_headers(file)
+        keyframe = pages[0].keyframe
+        self._pages: list[Page] | None = pages
+        self._page_shape = keyframe.shape
+        self._places = axis_places(keyframe, name)
         self._lock = threading.Lock()
         self.shape = shape
-        self.dtype: np.dtype[Any] = native(np.dtype(series.dtype))
+        self.dtype: np.dtype[Any] = native(np.dtype(keyframe.dtype))
         over_pages = len(_long(shape)) - len(_long(self._page_shape))
-        in_page = zip(page_block(series.keyframe, self._places), self._page_shape, strict=True)
+        page_blocks = {page_block(page.keyframe, self._places) for page in pages}
+        in_page = zip(map(max, zip(*page_blocks, strict=True)), self._page_shape, strict=True)
         blocks = iter([1] * over_pages + [block for block, size in in_page if size != 1])
         self.block = tuple(1 if size == 1 else next(blocks) for size in shape)
 
@@ -204,8 +188,11 @@ class TiffPages:
         with self._lock:
             if self._pages is None:
                 with opened(self._path) as file:
-                    self._pages = _checked_pages(file.series[self._number], self._name)
+                    self._pages = self._read_headers(file)
             return self._pages
+
+    def _read_headers(self, file: tifffile.TiffFile) -> list[Page]:
+        return checked_pages([file.series[number] for number in self._numbers], self._name)
 
 
 def read_pages(pages: list[tuple[Page, Voxels]], region: Region, name: str, pool: Executor | None) -> None:

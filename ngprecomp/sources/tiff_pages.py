@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ngprecomp.errors import SourceError
+from ngprecomp.sources.mapped import read_mapped
 from ngprecomp.sources.stored import row_block
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def read_plain(page: Page, region: Region, target: Voxels) -> None:
     keyframe = page.keyframe
     file_dtype = keyframe.dtype.newbyteorder(keyframe.parent.byteorder)
     path = page.parent.filehandle.path
-    target[...] = np.memmap(path, file_dtype, "r", page.dataoffsets[0], tuple(keyframe.shaped))[region]
+    read_mapped(path, file_dtype, page.dataoffsets[0], tuple(keyframe.shaped), region, target)
 
 
 def read_segment(page: Page, number: int, region: Region, target: Voxels) -> None:

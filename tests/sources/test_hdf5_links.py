@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import h5py
 import pytest
 
-from ngprecomp.errors import SourceError
+from ngprecomp.errors import NotFoundError, SourceError
 from ngprecomp.sources.opening import open_source
 from tests.sources.reading import check_reads, noise, xyzc
 
@@ -79,3 +79,48 @@ def test_external_raw_files(tmp_path: Path) -> None:
     (tmp_path / "b.raw").unlink()
     with pytest.raises(SourceError, match=r"missing: .*b\.raw$"):
         open_source(tmp_path / "a.h5")
+
+
+def write_chain(folder: Path, array: np.ndarray) -> str:  # type: ignore[type-arg]
+    """Write a file whose soft links pass through links into another file, which has other things of those names."""
+    with h5py.File(folder / "target.h5", "w") as file:
+        file["inner/volume"] = array
+        file["decoy"] = array[:1] + 1
+    with h5py.File(folder / "links.h5", "w") as file:
+        file["direct"] = h5py.ExternalLink("target.h5", "/inner/volume")
+        file["soft"] = h5py.SoftLink("/direct")
+        file["decoy"] = h5py.SoftLink("/direct")
+        file["group"] = h5py.ExternalLink("target.h5", "/inner")
+        file["softgroup"] = h5py.SoftLink("/group")
+        file["dangling"] = h5py.SoftLink("/nowhere")
+    return str(folder / "links.h5")
+
+
+@pytest.mark.parametrize("name", ["direct", "soft", "decoy", "group/volume", "softgroup/volume", "/softgroup/volume"])
+def test_links_through_links_into_other_files(tmp_path: Path, name: str) -> None:
+    array = noise((3, 4, 5))
+    path = write_chain(tmp_path, array)
+    source = open_source(f"{path}:{name}")
+    assert source.name == f"{tmp_path}/target.h5:/inner/volume"
+    check_reads(source, xyzc(array, "zyx"))
+    with h5py.File(path) as file:
+        check_reads(open_source(file[name]), xyzc(array, "zyx"))
+        check_reads(open_source(file, dataset=name), xyzc(array, "zyx"))
+
+
+def test_a_link_to_nowhere(tmp_path: Path) -> None:
+    path = write_chain(tmp_path, noise((3, 4, 5)))
+    with pytest.raises(NotFoundError, match=r"holds no dataset 'dangling'"):
+        open_source(f"{path}:dangling")
+    (tmp_path / "target.h5").unlink()
+    for name in ("direct", "soft", "softgroup/volume"):
+        with pytest.raises(NotFoundError, match=name):
+            open_source(f"{path}:{name}")
+
+
+def test_a_dataset_without_a_name_is_refused(tmp_path: Path) -> None:
+    with (
+        h5py.File(tmp_path / "a.h5", "w") as file,
+        pytest.raises(SourceError, match=r"a\.h5 holds a dataset that no group leads to"),
+    ):
+        open_source(file.create_dataset(None, data=noise((3, 4, 5))))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import h5py
 import numpy as np
 import pytest
 
@@ -45,6 +46,50 @@ def test_things_that_hold_no_voxels() -> None:
         open_source({})
     with pytest.raises(SourceError, match="a NoneType holds no voxels"):
         open_source(None)
+
+
+def test_a_list_holds_paths(tmp_path: Path) -> None:
+    array = noise((2, 3, 4))
+    for listed in ([array, array], (array,), [tmp_path / "a.tif", array]):
+        place = 1 if len(listed) == 2 and listed[0] is not array else 0
+        with pytest.raises(
+            SourceError, match=rf"a list is a list of paths.* number {place} is a ndarray; stack arrays"
+        ):
+            open_source(listed, axes="zyx")
+    with pytest.raises(SourceError, match="number 0 is a int"):
+        open_source([1, 2])
+
+
+def channel_last_files(folder: Path, shape: tuple[int, ...]) -> tuple[str, str]:
+    array = noise(shape)
+    np.save(folder / "a.npy", array)
+    with h5py.File(folder / "a.h5", "w") as file:
+        file["volume"] = array
+    return f"{folder}/a.npy", f"{folder}/a.h5"
+
+
+@pytest.mark.parametrize(
+    ("shape", "doubtful"),
+    [
+        ((5, 6, 7, 2), True),
+        ((5, 6, 7, 4), True),
+        ((5, 6, 7, 5), False),
+        ((5, 6, 7, 1), False),
+        ((3, 6, 7, 3), False),
+        ((2, 6, 7, 3), False),
+        ((5, 6, 3), False),
+    ],
+)
+def test_a_last_axis_that_looks_like_the_channel_is_noted(
+    tmp_path: Path, shape: tuple[int, ...], doubtful: bool
+) -> None:
+    note = f"the last of the 4 axes has {shape[-1]} voxels only: if it is the channel, axes zyxc says so"
+    for path in channel_last_files(tmp_path, shape):
+        source = open_source(path)
+        assert source.axes == ("czyx" if len(shape) == 4 else "zyx")
+        assert (note in source.notes) == doubtful
+        asked = "zyxc"[: len(shape)]
+        assert not any("channel" in note for note in open_source(path, axes=asked).notes)
 
 
 def test_libraries_are_imported_when_they_are_needed() -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,11 +13,6 @@ from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _quiet_tifffile(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, "tifffile")
 
 
 def write_slices(folder: Path, array: np.ndarray[Any, Any], names: list[str], **options: Any) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +17,6 @@ from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _quiet_tifffile(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.CRITICAL, "tifffile")
 
 
 def write(path: Path, array: np.ndarray[Any, Any], **options: Any) -> str:
@@ -279,18 +273,21 @@ def test_a_file_cut_off_anywhere_is_never_read_as_less(tmp_path: Path, options: 
         np.testing.assert_array_equal(voxels, xyzc(array, "zyx"))
 
 
-def test_damaged_headers_give_our_errors(tmp_path: Path) -> None:
+def test_damaged_headers_give_our_errors(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "a.tif"
     write_page_by_page(path, noise((3, 12, 13)), compression="zlib")
     whole = path.read_bytes()
     for at in range(4, 300, 3):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        caplog.clear()
+        opened = False
         try:
             source = open_source(path)
+            opened = True
             if np.prod([float(size) for size in source.shape]) < 1e6:
                 read_all(source)
         except NgprecompError:
-            pass
+            assert opened or not caplog.records
 
 
 def test_a_damaged_page_is_named(tmp_path: Path) -> None:
