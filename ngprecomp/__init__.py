@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ngprecomp import errors as errors
     from ngprecomp.codecs import compressed_segmentation as compressed_segmentation
     from ngprecomp.format.chunk_layout import ChunkLayout as ChunkLayout
     from ngprecomp.format.codec_spec import CodecSpec as CodecSpec
@@ -42,6 +43,7 @@ _PUBLIC = {
     "create": ("volume.creating", "create_volume"),
     "downsample": ("kernels.downsample", "downsample"),
     "murmurhash3_x86_128": ("kernels.murmur3", "murmurhash3_x86_128"),
+    "errors": ("errors", ""),
     "open": ("volume.opening", "open_volume"),
 }
 
@@ -57,4 +59,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+    return sorted([*_PUBLIC, "__doc__", "__version__"])
