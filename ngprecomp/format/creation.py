@@ -140,7 +140,9 @@ def _new_scale(spec: Spec, domain: IndexDomain, rule: Rule) -> Scale:
     size, num_channels = triple(domain.shape[:3]), domain.shape[3]
     layout = spec.schema.chunk_layout or ChunkLayout()
     chunk_size = spec.scale.chunk_size
-    if chunk_size is None:
+    if chunk_size is not None:
+        _check_chunk_size(chunk_size, layout.read_chunk.wanted("shape"))
+    else:
         chunk_size = choose_chunk_size(size, num_channels, **_wishes(layout.read_chunk), rule=rule)
     block_size = spec.scale.compressed_segmentation_block_size
     if block_size is None and encoding == "compressed_segmentation":
@@ -160,6 +162,13 @@ def _new_scale(spec: Spec, domain: IndexDomain, rule: Rule) -> Scale:
         png_level=codec.png_level,
         sharding=_sharding(spec.scale.sharding, size, chunk_size, layout.write_chunk, codec),
     )
+
+
+def _check_chunk_size(chunk_size: Triple, asked: Constraint) -> None:
+    """Refuse a ``chunk_size`` that a hard shape of the layout contradicts, before shards are fitted to it."""
+    for side, want, hard in zip(chunk_size, asked.values[:3], asked.hard[:3], strict=False):
+        if hard and want not in (None, 0, side):
+            raise OptionError(f'read_chunk shape of {list(asked.values)} is not "chunk_size" of {list(chunk_size)}')
 
 
 def _sharding(
@@ -189,7 +198,7 @@ def _sharding(
 def _wishes(grid: LayoutGrid) -> dict[str, Any]:
     """Return what is wanted along x, y and z, hard or soft, as the rules of `layout` take it."""
     return {
-        "elements": (grid.wanted("elements").values or (0,))[0],
+        "elements": (grid.wanted("elements").values or (None,))[0],
         "fixed": _three(grid.wanted("shape")),
         "aspect": _three(grid.wanted("aspect_ratio")),
     }

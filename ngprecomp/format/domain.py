@@ -5,14 +5,16 @@ from __future__ import annotations
 import json as json_text
 import math
 import operator
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import MetadataError, OptionError, Problem
 from ngprecomp.format.bound import INFINITE, MAX_RANK, NO_LOWER, NO_UPPER, Bound, bounds_reader, flagged, plain_bounds
 from ngprecomp.format.members import found
 from ngprecomp.format.wishes import Wishes, as_options, document_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _UPPER = ("exclusive_max", "inclusive_max", "shape")
 _MEMBERS = ("rank", "inclusive_min", *_UPPER, "labels")
@@ -67,7 +69,7 @@ class IndexDomain:
     ) -> None:
         if isinstance(rank, IndexDomain):
             _keep(self, rank.lower, rank.upper, rank.labels)
-        elif json is not None or isinstance(rank, Mapping):
+        elif json is not None or not (rank is None or hasattr(rank, "__index__")):
             document = document_of("IndexDomain", rank if json is None else json)
             _keep(self, *as_options(_domain_members, document))
         else:

@@ -98,14 +98,14 @@ def choose_chunk_size(
     size: Triple,
     num_channels: int,
     *,
-    elements: int = 0,
+    elements: int | None = None,
     fixed: Sequence[int] = FREE,
     aspect: Sequence[float] = FREE,
     rule: Rule = "closest",
 ) -> Triple:
     """Return the chunk size of a volume of `size` voxels; the elements of a chunk include all channels.
 
-    Without wishes (everything 0) a chunk has 2**20 elements and is as cubic as the volume allows.
+    Without wishes a chunk has 2**20 elements and is as cubic as the volume allows.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def choose_chunk_size(
     return triple(
         choose_shape(
             (*size, num_channels),
-            elements=elements or CHUNK_ELEMENTS,
+            elements=CHUNK_ELEMENTS if elements is None else elements,
             fixed=(*fixed, num_channels),
             aspect=(*aspect, 0),
             rule=rule,
@@ -126,7 +126,7 @@ def choose_chunk_size(
 def choose_block_size(
     chunk_size: Triple,
     *,
-    elements: int = 0,
+    elements: int | None = None,
     fixed: Sequence[int] = FREE,
     aspect: Sequence[float] = FREE,
     rule: Rule = "closest",
@@ -138,7 +138,8 @@ def choose_block_size(
     >>> choose_block_size((64, 64, 64)), choose_block_size((64, 64, 2))
     ((8, 8, 8), (16, 16, 2))
     """
-    return triple(choose_shape(chunk_size, elements=elements or BLOCK_ELEMENTS, fixed=fixed, aspect=aspect, rule=rule))
+    wanted = BLOCK_ELEMENTS if elements is None else elements
+    return triple(choose_shape(chunk_size, elements=wanted, fixed=fixed, aspect=aspect, rule=rule))
 
 
 def choose_sharding(

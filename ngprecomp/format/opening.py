@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import ConstraintError, NotFoundError, OptionError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ngprecomp.format.constraint import Constraint
     from ngprecomp.format.info import Info
     from ngprecomp.format.scale import Scale
+    from ngprecomp.format.sharding import Sharding
     from ngprecomp.format.spec import Spec
     from ngprecomp.format.units import Units
 
@@ -98,13 +100,27 @@ def check_scale(info: Info, scale: Scale, spec: Spec) -> None:
     block_size = "compressed_segmentation_block_size"
     _check(block_size, wanted.compressed_segmentation_block_size, scale.compressed_segmentation_block_size)
     _check("resolution", wanted.resolution, scale.resolution)
-    if wanted.sharding is not None and (wanted.sharding or None) != scale.sharding:
-        _check("sharding", *(sharding and sharding_to_json(sharding) for sharding in (wanted.sharding, scale.sharding)))
+    if wanted.sharding is not None:
+        _check_sharding(wanted.sharding or None, scale.sharding)
     _check("size", wanted.size, scale.size)
     _check("voxel_offset", wanted.box and wanted.box.lo, scale.voxel_offset)
     if wanted.chunk_size not in (None, *scale.chunk_sizes):
         _check("chunk_size", wanted.chunk_size, scale.chunk_sizes)
     _check_schema(info, scale, spec)
+
+
+def _check_sharding(wanted: Sharding | None, actual: Sharding | None) -> None:
+    if wanted is None or actual is None:
+        if wanted is not actual:
+            raise ConstraintError(f'expected "sharding" to be {_named(wanted)}, found {_named(actual)}')
+        return
+    theirs, ours = sharding_to_json(wanted), sharding_to_json(actual)
+    for name in theirs:
+        _check(f"sharding.{name}", theirs[name], ours[name])
+
+
+def _named(sharding: Sharding | None) -> str:
+    return "null (unsharded)" if sharding is None else json.dumps(sharding_to_json(sharding))
 
 
 def _check_schema(info: Info, scale: Scale, spec: Spec) -> None:

@@ -166,6 +166,7 @@ def data_type_of(dtype: DTypeLike) -> np.dtype[Any]:
     OptionError
         It is another one, or none.
     """
+    dtype = getattr(dtype, "numpy_dtype", dtype)  # TensorStore's own types
     try:
         name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
     except (TypeError, ValueError):

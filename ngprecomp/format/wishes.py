@@ -88,13 +88,15 @@ def as_options(parse: Callable[[Any, str], T], document: object) -> T:
 
 
 def document_of(name: str, value: object) -> Mapping[str, Any]:
-    """Return the one JSON object that was given in place of keywords.
+    """Return the one JSON object that was given in place of keywords; values that know theirs are welcome.
 
     Raises
     ------
     OptionError
         It is no object.
     """
+    if hasattr(value, "to_json"):  # TensorStore's own values
+        value = value.to_json()
     if isinstance(value, Mapping):
         return value
     raise OptionError(f"{name} is made of keywords or of one JSON object, not of {found(value)}")

@@ -27,7 +27,7 @@ CASES = json.loads((Path(__file__).parent / "layout_cases.json").read_text())
 def wishes(case, name):
     wish = case.get(name, {})
     return {
-        "elements": wish.get("elements", 0),
+        "elements": wish.get("elements"),
         "fixed": wish.get("shape", FREE),
         "aspect": wish.get("aspect", FREE),
     }
@@ -192,3 +192,10 @@ def test_a_chunk_never_exceeds_the_volume(size, elements):
     chunk = choose_chunk_size(size, 1, elements=elements)
     assert all(step <= count for step, count in zip(chunk, size, strict=True))
     assert math.prod(choose_chunk_size(size, 1, elements=elements, rule="at_most")) <= elements
+
+
+def test_no_elements_at_all_is_a_wish():
+    """As in TensorStore: nothing but the number 1 is left for each free side."""
+    assert choose_chunk_size((10, 1000, 1000), 1, elements=0) == (1, 1, 1)
+    assert choose_chunk_size((10, 1000, 1000), 1, elements=0, fixed=(5, 0, 0), rule="at_most") == (5, 1, 1)
+    assert choose_block_size((64, 64, 64), elements=0) == (1, 1, 1)

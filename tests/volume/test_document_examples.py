@@ -6,6 +6,7 @@ import uuid
 
 import numpy as np
 import pytest
+import tensorstore
 
 import ngprecomp as ng
 
@@ -316,3 +317,39 @@ def test_the_newer_rule_for_chunks_is_one_option(bucket):
     assert ng.open(bucket, **keywords).chunk_layout.read_chunk.shape == (80, 80, 80, 2)
     made = ng.create(f"{bucket}x", shape=(1000, 2000, 3000, 2), dtype="uint16", chunk_rule="at_most")
     assert made.scale.chunk_size == (80, 80, 80)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"domain": [1, 2]}, "IndexDomain"),
+        ({"domain": "x"}, "IndexDomain"),
+        (
+            {"chunk_layout": ng.ChunkLayout(chunk_shape=[6, 0, 0, 0]), "chunk_size": [5, 5, 5]},
+            r'read_chunk shape of \[6, .* is not "chunk_size" of \[5, 5, 5\]',
+        ),
+    ],
+)
+def test_wrong_values_are_named(bucket, keywords, message):
+    spec = {**DRIVER, "kvstore": bucket, "scale_metadata": {"size": [10, 10, 10]}}
+    spec["multiscale_metadata"] = {"num_channels": 1}
+    if "chunk_size" in keywords:
+        spec["scale_metadata"]["chunk_size"] = keywords.pop("chunk_size")
+    with pytest.raises(ValueError, match=message):
+        ng.open(spec, create=True, dtype="uint8", **keywords)
+
+
+def test_a_sharding_that_differs_says_where(bucket):
+    made = ng.create(bucket, shape=(64, 64, 64), dtype="uint8", chunk_size=8, shard_size=32)
+    sharding = {**made.scales[0]["sharding"], "shard_bits": 4}
+    with pytest.raises(ValueError, match=r'expected "sharding.shard_bits" of 4, found 3'):
+        ng.open({**DRIVER, "kvstore": bucket, "scale_metadata": {"sharding": sharding}})
+    with pytest.raises(ValueError, match=r'expected "sharding" to be null \(unsharded\), found \{"@type"'):
+        ng.open({**DRIVER, "kvstore": bucket, "scale_metadata": {"sharding": None}})
+
+
+def test_values_of_tensorstore_are_taken(bucket):
+    layout = tensorstore.ChunkLayout(read_chunk_shape=[16, 16, 16, 1])
+    made = ng.open(bucket, create=True, dtype=tensorstore.uint16, chunk_layout=layout, shape=[64, 64, 64, 1])
+    theirs = tensorstore.Schema(made.schema.to_json())
+    assert ng.open(bucket, schema=theirs, domain=theirs.domain).scale.chunk_size == (16, 16, 16)
