@@ -1,37 +1,20 @@
 """Chunk keys and axis reversal: ngprecomp beside NumPy and CloudVolume, as ratios of medians in one process.
 
-python benchmarks/kernel_keys.py
+python -m benchmarks.kernel_keys
 """
 
 from __future__ import annotations
 
-import statistics
-import time
-from typing import TYPE_CHECKING
-
 import numpy as np
 from cloudvolume.datasource.precomputed import common, mmh3
 
+from benchmarks.medians import medians
 from ngprecomp.kernels.morton import compressed_morton_code, grid_positions
 from ngprecomp.kernels.murmur3 import murmurhash3_x86_128
 from ngprecomp.kernels.reversal import fortran_ordered
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 KEYS = 10**6
 ROUNDS = 15
-
-
-def medians(jobs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Run the jobs in turn, once unmeasured, and return the median seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(ROUNDS + 1):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 
 
 def keys(grid: tuple[int, int, int]) -> None:
@@ -49,7 +32,8 @@ def keys(grid: tuple[int, int, int]) -> None:
             "CloudVolume murmurhash3, 1/1000 of the keys": lambda: [
                 mmh3.hash64(key.tobytes(), x64arch=False) for key in few
             ],
-        }
+        },
+        rounds=ROUNDS,
     )
     print(f"\n{KEYS} keys of a grid of {'x'.join(map(str, grid))}: ns a key, and times np.copyto")
     for name, seconds in found.items():
@@ -69,7 +53,8 @@ def reversal(shape: tuple[int, ...]) -> None:
                 "copy": lambda copy=copy, voxels=voxels: np.copyto(copy, voxels),
                 "numpy": lambda voxels=voxels: np.asfortranarray(voxels),
                 "ngprecomp": lambda voxels=voxels: fortran_ordered(voxels),
-            }
+            },
+            rounds=ROUNDS,
         ).values()
         speed = [voxels.nbytes / seconds / 1e6 for seconds in (copied, theirs, ours)]
         print(f"{dtype:8}{speed[0]:24.0f}{speed[1]:20.0f}{speed[2]:20.0f}{theirs / ours:8.1f}")

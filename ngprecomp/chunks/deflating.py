@@ -32,8 +32,7 @@ def deflate_chunk(place: Place, encoded: bytes) -> bytes:
 
 def inflate_chunk(place: Place, stored: bytes, limit: int) -> bytes:
     """Return the encoded chunk inside what a shard stores, at most `limit` bytes."""
-    assert place.scale.sharding is not None
-    return decompress(stored, place.scale.sharding.data_encoding, limit)
+    return decompress(stored, place.sharding.data_encoding, limit)
 
 
 def deflate_index(index: bytes, sharding: Sharding) -> bytes:

@@ -8,7 +8,6 @@ import numpy as np
 
 from ngprecomp.chunks.shard_writing import ShardWriter
 from ngprecomp.chunks.sharded import ShardFile, open_shard
-from ngprecomp.format.names import shard_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,21 +18,14 @@ Change = tuple[int, bytes | None]
 COPY_BYTES = 8 << 20
 
 
-def shard_key(place: Place, number: int) -> str:
-    """Return the store key of a shard."""
-    assert place.scale.sharding is not None
-    return place.key(shard_name(number, place.scale.sharding.shard_bits))
-
-
 def merge_shard(place: Place, number: int, changes: Iterable[Change], *, durable: bool = False) -> None:
     """Replace, add and remove (None) chunks of a shard; the others are copied as they are stored.
 
     `changes` come in ascending order of their chunk ids; memory is one change and `COPY_BYTES`. The caller holds the
     lock of the shard's key.
     """
-    assert place.scale.sharding is not None
     shard = open_shard(place, number)
-    with ShardWriter(place.store, shard_key(place, number), place.scale.sharding, durable=durable) as writer:
+    with ShardWriter(place.store, place.shard_key(number), place.sharding, durable=durable) as writer:
         for chunk_id, stored in _merged(_kept(shard) if shard else iter(()), iter(changes)):
             if stored is not None:
                 writer.add(chunk_id, stored)

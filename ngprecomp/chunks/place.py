@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import DecodeError, EncodeError, FormatError
-from ngprecomp.format.names import key_problem
+from ngprecomp.format.names import join, key_problem, shard_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ngprecomp.format.box import Box, Triple
     from ngprecomp.format.grid import Grid
     from ngprecomp.format.scale import Scale
+    from ngprecomp.format.sharding import Sharding
     from ngprecomp.storage.protocol import Store
 
 
@@ -48,6 +49,16 @@ class Place:
         scales = (replace(self.scale, chunk_sizes=(size,)) for size in self.scale.chunk_sizes)
         return tuple(replace(self, scale=scale) for scale in scales)
 
+    @property
+    def sharding(self) -> Sharding:
+        """The sharding of a sharded scale."""
+        assert self.scale.sharding is not None, "the scale is not sharded"
+        return self.scale.sharding
+
+    def shard_key(self, number: int) -> str:
+        """Return the store key of a shard."""
+        return self.key(shard_name(number, self.sharding.shard_bits))
+
     def key(self, name: str) -> str:
         """Return the store key of a file of this scale.
 
@@ -59,7 +70,7 @@ class Place:
         problem = key_problem(self.scale.key)
         if problem:
             raise FormatError(f"the key of scale {self.scale.key!r} in {self.store.url} names no folder: {problem}")
-        return f"{self.folder}/{name}" if self.folder else name
+        return join(self.folder, name)
 
     def chunk_shape(self, position: Triple) -> tuple[int, int, int, int]:
         """Return x, y, z and channels of the chunk at `position`, cut at the end of the volume."""

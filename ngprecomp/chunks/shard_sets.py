@@ -12,8 +12,7 @@ import numpy as np
 from ngprecomp.chunks.shard_writing import ShardWriter
 from ngprecomp.format.box import Box, triple
 from ngprecomp.format.grid import ceil_div
-from ngprecomp.format.names import shard_name
-from ngprecomp.format.sharding import Sharding, chunks_per_shard, locate
+from ngprecomp.format.sharding import chunks_per_shard, locate
 
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
@@ -37,7 +36,7 @@ class ShardSet(Protocol):
 
 def shard_set(place: Place, positions: Box, *, spool_dir: str | None = None) -> ShardSet:
     """Return a writer for the shards over a box of grid positions, open at once or spooled when they are too many."""
-    sharding = _sharding(place)
+    sharding = place.sharding
     shape = chunks_per_shard(sharding, place.grid.shape)
     if shape is None:
         count = 1 << sharding.shard_bits
@@ -49,14 +48,8 @@ def shard_set(place: Place, positions: Box, *, spool_dir: str | None = None) -> 
     return OpenShards(place) if count <= OPEN_SHARDS else SpooledShards(place, spool_dir)
 
 
-def _sharding(place: Place) -> Sharding:
-    assert place.scale.sharding is not None
-    return place.scale.sharding
-
-
 def _writer(place: Place, number: int) -> ShardWriter:
-    sharding = _sharding(place)
-    return ShardWriter(place.store, place.key(shard_name(number, sharding.shard_bits)), sharding)
+    return ShardWriter(place.store, place.shard_key(number), place.sharding)
 
 
 class OpenShards:
@@ -68,7 +61,7 @@ class OpenShards:
 
     def add(self, chunk_id: int, stored: Buffer) -> None:
         """Append a chunk to its shard."""
-        numbers, _ = locate(_sharding(self._place), np.array([chunk_id], np.uint64))
+        numbers, _ = locate(self._place.sharding, np.array([chunk_id], np.uint64))
         number = int(numbers[0])
         if number not in self._writers:
             self._writers[number] = _writer(self._place, number)
@@ -108,7 +101,7 @@ class SpooledShards:
         """Write the shards, one after the other."""
         try:
             ids = np.frombuffer(self._ids, np.uint64)
-            numbers, _ = locate(_sharding(self._place), ids)
+            numbers, _ = locate(self._place.sharding, ids)
             order = np.lexsort((ids, numbers))
             bounds = np.flatnonzero(np.diff(numbers[order], prepend=numbers[order[:1]])).tolist()
             for start, end in zip([0, *bounds], [*bounds, len(order)], strict=True):

@@ -9,7 +9,6 @@ import numpy as np
 
 from ngprecomp.chunks.deflating import inflate_index
 from ngprecomp.errors import ChangedError, DecodeError, KeyNotFoundError
-from ngprecomp.format.names import shard_name
 from ngprecomp.format.shard_index import (
     CHUNK_BYTES,
     ENTRY_BYTES,
@@ -90,11 +89,9 @@ _NO_CHUNKS = MinishardIndex(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.ze
 
 def open_shard(place: Place, number: int) -> ShardFile | None:
     """Return the shard as it is now, None if it is absent."""
-    sharding = place.scale.sharding
-    assert sharding is not None
-    key = place.key(shard_name(number, sharding.shard_bits))
+    key = place.shard_key(number)
     try:
-        return ShardFile(place, sharding, key, place.store.stat(key))
+        return ShardFile(place, place.sharding, key, place.store.stat(key))
     except KeyNotFoundError:
         return None
 
@@ -104,9 +101,8 @@ def read_sharded(place: Place, position: Triple, cache: LruCache | None = None) 
 
     A shard that is replaced between two looks at it is looked at again.
     """
-    assert place.scale.sharding is not None
     ids = compressed_morton_code([position], place.grid.shape)
-    numbers, minishards = locate(place.scale.sharding, ids)
+    numbers, minishards = locate(place.sharding, ids)
     wanted = int(numbers[0]), int(minishards[0]), int(ids[0])
     for _ in range(ATTEMPTS - 1):
         try:

@@ -10,7 +10,7 @@ import numpy as np
 from ngprecomp.errors import MetadataError, NotFoundError, OptionError
 from ngprecomp.format.encodings import DATA_TYPES
 from ngprecomp.format.json_text import copy_json, dump_json, load_json
-from ngprecomp.format.members import Members, found
+from ngprecomp.format.members import Members, Resolution, found
 from ngprecomp.format.scale import MAX_CHUNK_BYTES, Scale, parse_scale, scale_to_json
 
 if TYPE_CHECKING:
@@ -135,17 +135,30 @@ def find_scale(info: Info, selector: int | str | Sequence[float]) -> int:
     OptionError
         `selector` is none of the three.
     """
+    chosen = parse_selector(selector)
+    if isinstance(chosen, int):
+        info.scale_document(chosen)
+        return chosen
+    return match_scale(info, key=chosen) if isinstance(chosen, str) else match_scale(info, resolution=chosen)
+
+
+def parse_selector(selector: Any) -> int | str | Resolution:
+    """Return what names a scale: its index, its key or its resolution in nm; NumPy's integers and arrays are welcome.
+
+    Raises
+    ------
+    OptionError
+        `selector` is none of the three.
+    """
     if isinstance(selector, str):
-        return match_scale(info, key=selector)
-    value: Any = selector  # NumPy's integers and arrays are welcome, too
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        info.scale_document(int(value))
-        return int(value)
+        return selector
+    if isinstance(selector, (int, np.integer)) and not isinstance(selector, bool):
+        return int(selector)
     try:
-        x, y, z = map(float, value)
+        x, y, z = map(float, selector)
     except (TypeError, ValueError):
         raise OptionError(f"a scale is an index, a key or 3 numbers (nm), not {selector!r}") from None
-    return match_scale(info, resolution=(x, y, z))
+    return x, y, z
 
 
 def match_scale(

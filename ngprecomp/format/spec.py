@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
-
 from ngprecomp.errors import OptionError
 from ngprecomp.format.bound import MAX_RANK
 from ngprecomp.format.codec_spec import DRIVER, DRIVERS
+from ngprecomp.format.info import parse_selector
 from ngprecomp.format.kvstore import below, directory, parse_kvstore, parse_url
 from ngprecomp.format.members import found
 from ngprecomp.format.open_mode import MODES, OpenMode, open_mode
@@ -88,19 +87,14 @@ class Spec:
             The keywords contradict the spec.
         """
         both = replace(self, schema=self.schema.merged(schema), mode=mode or self.mode)
-        value: Any = scale  # NumPy's integers and arrays are welcome, too
-        if value is None:
+        if scale is None:
             return both
-        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-            return replace(both, scale_index=_agreed("scale_index", self.scale_index, int(value)))
-        if isinstance(value, str):
-            return replace(both, scale=replace(self.scale, key=_agreed("key", self.key, value)))
-        try:
-            x, y, z = map(float, value)
-        except (TypeError, ValueError):
-            raise OptionError(f"a scale is an index, a key or 3 numbers (nm), not {scale!r}") from None
-        resolution = _agreed("resolution", self.resolution, (x, y, z))
-        return replace(both, scale=replace(self.scale, resolution=resolution))
+        chosen = parse_selector(scale)
+        if isinstance(chosen, int):
+            return replace(both, scale_index=_agreed("scale_index", self.scale_index, chosen))
+        name = "key" if isinstance(chosen, str) else "resolution"
+        agreed = {name: _agreed(name, getattr(self.scale, name), chosen)}
+        return replace(both, scale=replace(self.scale, **agreed))
 
 
 def parse_spec(spec: str | PathLike | Mapping[str, Any]) -> Spec:

@@ -13,7 +13,7 @@ from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.encodings import DATA_TYPES
 from ngprecomp.pipeline.sampling import looks_like_labels
-from ngprecomp.volume.creating import parse_resolution
+from ngprecomp.volume.creating import parse_data_type, parse_resolution
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,13 +94,7 @@ def _type(source: Source, wish: str | None, samples: list[Voxels]) -> tuple[str,
 def _dtype(source: Source, wish: DTypeLike | None, kind: str) -> tuple[np.dtype[Any], str]:
     name = source.dtype.name
     if wish is not None:
-        try:
-            asked = np.dtype(wish).name
-        except TypeError:
-            asked = str(wish)
-        if asked not in DATA_TYPES:
-            raise OptionError(f"expected one of the data types {', '.join(DATA_TYPES)}, found {asked}")
-        return np.dtype(asked), "as asked"
+        return np.dtype(parse_data_type(wish)), "as asked"
     table = LABEL_TYPES if kind == "segmentation" else IMAGE_TYPES
     if name in table:
         return np.dtype(table[name]), f"from {name}, if every value survives"

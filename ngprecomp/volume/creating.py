@@ -135,7 +135,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
         three(shard_size),
         sharding,
     )
-    volume = MultiscaleConstraints(_type(type), _data_type(dtype), channels)
+    volume = MultiscaleConstraints(_type(type), parse_data_type(dtype), channels)
     described = ScaleConstraints(
         key=key,
         resolution=parse_resolution(three(resolution)),
@@ -210,7 +210,14 @@ def _size(shape: Sequence[int], num_channels: int) -> tuple[Triple, int]:
     return _integers("shape", shape, 0), int(num_channels)
 
 
-def _data_type(dtype: DTypeLike) -> str:
+def parse_data_type(dtype: DTypeLike) -> str:
+    """Return the name of one of the data types of the format.
+
+    Raises
+    ------
+    OptionError
+        It is another one, or none.
+    """
     try:
         name = np.dtype(dtype).name
     except TypeError:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ngprecomp.chunks.coding import decode_chunk, encode_stored
 from ngprecomp.chunks.listing import writable_compression
-from ngprecomp.chunks.merging import Change, merge_shard, shard_key
+from ngprecomp.chunks.merging import Change, merge_shard
 from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.chunks.reading import read_encoded
 from ngprecomp.chunks.unsharded import chunk_key, write_unsharded
@@ -51,7 +51,7 @@ def write_selection(
             pass
     else:
         for number, members in _by_shard(place, touched):
-            with place.store.lock(shard_key(place, number)):
+            with place.store.lock(place.shard_key(number)):
                 changes = _changes(place, selection, voxels, members, resources)
                 merge_shard(place, number, changes, durable=durable)
 
@@ -105,10 +105,9 @@ def _stored(place: Place, position: Triple, chunk: Voxels) -> bytes | None:
 
 def _by_shard(place: Place, touched: Box) -> Iterator[tuple[int, list[tuple[int, Triple]]]]:
     """Yield each shard's number with its touched chunks as (id, position) in ascending order of their ids."""
-    assert place.scale.sharding is not None
     positions = list(positions_in(touched))
     ids = compressed_morton_code(positions, place.grid.shape)
-    numbers, _ = locate(place.scale.sharding, ids)
+    numbers, _ = locate(place.sharding, ids)
     order = np.lexsort((ids, numbers)).tolist()
     for number, members in groupby(order, key=lambda at: int(numbers[at])):
         yield number, [(int(ids[at]), positions[at]) for at in members]

@@ -1,7 +1,7 @@
 import pytest
 
 from ngprecomp.chunks import merging
-from ngprecomp.chunks.merging import merge_shard, shard_key
+from ngprecomp.chunks.merging import merge_shard
 from ngprecomp.chunks.sharded import open_shard
 from ngprecomp.errors import KeyNotFoundError
 from ngprecomp.format.sharding import sharding_to_json
@@ -18,7 +18,7 @@ def where(store):
 
 
 def stored_in(where, number=0):
-    data = where.store.get(shard_key(where, number)).data
+    data = where.store.get(where.shard_key(number)).data
     return {at: stored for at, (_, stored) in chunks_of(data, sharding_to_json(SPEC)).items()}
 
 
@@ -28,7 +28,7 @@ def fill(where, number=0):
 
 def test_a_first_merge_makes_the_shard(where):
     fill(where)
-    assert shard_key(where, 0) == "s/0.shard"
+    assert where.shard_key(0) == "s/0.shard"
     assert stored_in(where) == OLD
 
 
@@ -60,14 +60,14 @@ def test_a_shard_whose_chunks_are_all_removed_goes_away(where):
     fill(where)
     merge_shard(where, 0, [(chunk_id, None) for chunk_id in OLD])
     with pytest.raises(KeyNotFoundError):
-        where.store.get(shard_key(where, 0))
+        where.store.get(where.shard_key(0))
 
 
 def test_no_changes_give_the_same_bytes(where):
     fill(where)
-    before = where.store.get(shard_key(where, 0)).data
+    before = where.store.get(where.shard_key(0)).data
     merge_shard(where, 0, [])
-    assert where.store.get(shard_key(where, 0)).data == before
+    assert where.store.get(where.shard_key(0)).data == before
 
 
 def test_removing_from_an_absent_shard_makes_none(where):
