@@ -1,89 +1,115 @@
-"""Voxel size and offset from the attributes of an HDF5 dataset: CREMI's and those of ilastik and Fiji."""
+"""Where a dataset lies in space: voxel size and offset from all that an HDF5 file says, weighed against each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
-from ngprecomp.format.box import Triple, triple
+from ngprecomp.format.lengths import whole_voxels
+from ngprecomp.sources.hdf5_sizes import (
+    Three,
+    ToldSize,
+    numbers_along,
+    size_in_scales,
+    size_in_tags,
+    sizes_in_attributes,
+)
+from ngprecomp.sources.placement import Placement
 
 if TYPE_CHECKING:
-    import h5py
+    from collections.abc import Mapping, Sequence
 
+    from ngprecomp.format.box import Triple
     from ngprecomp.sources.axes import Axes
 
-NM_PER_UNIT = {"resolution": 1.0, "element_size_um": 1000.0}
-MULTIPLE = 1e-3  # a thousandth of a voxel is rounding in the file, not an offset between voxels
+COARSER = re.compile(r"s[1-9]\d*")
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """What the attributes say, and the sentences that tell where it came from."""
+def read_placement(dataset: h5py.Dataset, order: Axes, name: str) -> Placement:
+    """Return voxel size (nm) and offset; the attributes have the order of the stored axes: z, y, x.
 
-    resolution: tuple[float, float, float] | None
-    voxel_offset: Triple | None
-    notes: tuple[str, ...]
-
-
-def read_placement(dataset: h5py.Dataset, order: Axes) -> Placement:
-    """Return voxel size (nm) and offset; the attributes have the order of the stored axes: z, y, x."""
-    resolution, notes = _resolution(dataset, order)
-    if "offset" not in dataset.attrs:
-        return Placement(resolution, None, tuple(notes))
-    offset = _lengths(dataset.attrs["offset"], order)
-    if offset is None or resolution is None:
-        reason = "it is not three numbers" if offset is None else "there is no voxel size to count it in"
-        return Placement(resolution, None, (*notes, f"attribute offset ignored: {reason}"))
-    voxel_offset, note = _whole_voxels(offset, resolution)
-    return Placement(resolution, voxel_offset, (*notes, note))
+    The dataset's own attributes go before its axistags, its dimension scales and the attributes of its groups. What
+    cannot be understood is not used, and a note asks for it.
+    """
+    told = [
+        *sizes_in_attributes(dataset.attrs, "the dataset", order),
+        *size_in_tags(dataset, name, order),
+        *size_in_scales(dataset, order),
+    ]
+    holder: Mapping[str, Any] = dataset.attrs
+    if not told:
+        group, told = _told_by_group(dataset, order)
+        holder = {**group, **dataset.attrs}
+    return weighed(told, holder, order)
 
 
-def _resolution(dataset: h5py.Dataset, order: Axes) -> tuple[tuple[float, float, float] | None, list[str]]:
-    """Return the first usable voxel size among the attributes, `resolution` before `element_size_um`."""
-    found: tuple[float, float, float] | None = None
-    notes = []
-    for key, scale in NM_PER_UNIT.items():
-        if key not in dataset.attrs:
-            continue
-        lengths = _lengths(dataset.attrs[key], order)
-        if lengths is None or min(lengths) <= 0:
-            notes.append(f"attribute {key} ignored: expected three positive numbers, found {dataset.attrs[key]}")
-            continue
-        x, y, z = (float(length * scale) for length in lengths)
-        told = f"{x:g} x {y:g} x {z:g} nm (x, y, z)"
-        if found is None:
-            found = x, y, z
-            notes.append(f"voxel size {told}: attribute {key} of the dataset, read in the order of its axes")
-        elif not np.allclose(found, (x, y, z)):
-            notes.append(f"attribute {key} says {told} instead and is ignored")
-    return found, notes
+def weighed(told: Sequence[ToldSize], holder: Mapping[str, Any], order: Axes) -> Placement:
+    """Return the first usable one of the told sizes with the offset of the same `holder`, and notes on the others."""
+    problems = [f"{one.origin} is not used: {one.problem}; give the resolution" for one in told if one.size is None]
+    usable = [(one, one.size) for one in told if one.size is not None]
+    if not usable:
+        ignored = ("attribute offset is not used: there is no voxel size to count it in",)
+        return Placement(notes=(*problems, *(ignored if "offset" in holder else ())))
+    chosen, size = usable[0]
+    others = [
+        f"{other.origin} says {_told(other_size)} nm instead and is ignored"
+        for other, other_size in usable[1:]
+        if not np.allclose(other_size, size)
+    ]
+    size_note = f"voxel size {_told(size)} nm (x, y, z): {chosen.origin}"
+    offset, offset_notes = _offset(holder, chosen, size, order)
+    return Placement(size, offset, (size_note, *others, *problems, *offset_notes))
 
 
-def _lengths(value: Any, order: Axes) -> tuple[float, float, float] | None:
-    """Return an attribute's numbers as x, y, z, or None if they are not three finite numbers."""
-    try:
-        numbers = np.asarray(value, np.float64).ravel()
-    except (TypeError, ValueError):
-        return None
-    if len(numbers) != 3 or not np.isfinite(numbers).all():
-        return None
-    spatial = [letter for letter in order.letters if letter in "xyz"]
-    if len(spatial) < 3:
-        spatial = list("zyx")
-    x, y, z = (float(numbers[spatial.index(letter)]) for letter in "xyz")
-    return x, y, z
+def _told_by_group(dataset: h5py.Dataset, order: Axes) -> tuple[Mapping[str, Any], list[ToldSize]]:
+    """Return the attributes of the nearest group around a dataset that tell a voxel size, and what they tell."""
+    group = dataset.parent
+    while True:
+        told = sizes_in_attributes(group.attrs, f"the group {group.name}", order)
+        if told:
+            doubt = _doubt(dataset, group)
+            return dict(group.attrs), [ToldSize(one.origin, problem=doubt) for one in told] if doubt else told
+        if group.name == "/":
+            return {}, []
+        group = group.parent
 
 
-def _whole_voxels(offset: tuple[float, float, float], resolution: tuple[float, float, float]) -> tuple[Triple, str]:
-    """Return an offset in nm as whole voxels and the sentence that says by how much it was rounded."""
-    exact = [nm / size for nm, size in zip(offset, resolution, strict=True)]
-    voxels = triple(round(value) for value in exact)
-    x, y, z = voxels
-    note = f"voxel offset {x}, {y}, {z} (x, y, z): attribute offset of the dataset, in nm"
-    moved = [(whole - value) * size for whole, value, size in zip(voxels, exact, resolution, strict=True)]
-    if any(abs(by) > MULTIPLE * size for by, size in zip(moved, resolution, strict=True)):
+def _doubt(dataset: h5py.Dataset, group: h5py.Group) -> str:
+    """Say why what a group tells may not be meant for this dataset: it may be that of another scale."""
+    if COARSER.fullmatch(dataset.name.rpartition("/")[2]) or "downsamplingFactors" in dataset.attrs:
+        return f"{dataset.name} is a coarser scale"
+    shapes: set[tuple[int, ...]] = set()
+
+    def note(_: str, item: h5py.HLObject) -> None:
+        if isinstance(item, h5py.Dataset) and item.shape is not None and item.ndim >= 3:
+            shapes.add(item.shape[-3:])
+
+    group.visititems(note)
+    return f"the datasets in {group.name} have several shapes" if len(shapes) > 1 else ""
+
+
+def _offset(
+    holder: Mapping[str, Any], told: ToldSize, size: Three, order: Axes
+) -> tuple[Triple | None, tuple[str, ...]]:
+    """Return the attribute ``offset``, which has the unit of the voxel size, in voxels, and the sentences on it."""
+    if "offset" not in holder:
+        return None, ()
+    start, problem = numbers_along(holder["offset"], order)
+    if start is None or told.scales is None:
+        return None, (f"attribute offset is not used: {problem or 'its unit is not known'}; give the offset",)
+    x, y, z = (at * scale for at, scale in zip(start, told.scales, strict=True))
+    voxels, moved = whole_voxels((x, y, z), size)
+    note = f"voxel offset {', '.join(map(str, voxels))} (x, y, z): attribute offset, in the unit of the voxel size"
+    if moved is not None:
         by = ", ".join(f"{nm:g}" for nm in moved)
         note += f"; it is no multiple of the voxel and was rounded to the nearest one, which moves it by {by} nm"
-    return voxels, note
+    if order.reversed:
+        note += f"; reversing {', '.join(order.reversed)} leaves the volume in its place"
+    return voxels, (note,)
+
+
+def _told(size: Three) -> str:
+    return " x ".join(f"{nm:g}" for nm in size)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ngprecomp.sources.axes import Region
     from ngprecomp.sources.protocol import Voxels
+    from ngprecomp.sources.tally import Tally
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 OURS = (SHUFFLE, DEFLATE, FLETCHER32)  # the order in which HDF5 applies them when asked for all three
@@ -138,10 +139,11 @@ def chunk_coding(dataset: h5py.Dataset) -> ChunkCoding | None:
 class ChunkReader:
     """Reads regions of one chunked dataset."""
 
-    def __init__(self, dataset: h5py.Dataset, coding: ChunkCoding, name: str) -> None:
+    def __init__(self, dataset: h5py.Dataset, coding: ChunkCoding, name: str, decoded: Tally) -> None:
         self._dataset = dataset
         self._coding = coding
         self._name = name
+        self._decoded = decoded
         self._shape = dataset.shape
         self._dtype = native(dataset.dtype)
         self._fill = dataset.fillvalue
@@ -174,6 +176,7 @@ class ChunkReader:
             return
         inside = tuple(slice(c.start - at, c.stop - at) for c, at in zip(common, start, strict=True))
         voxels[target] = self._chunk(start)[inside]
+        self._decoded.add(self._coding.nbytes)
 
     def _chunk(self, start: tuple[int, ...]) -> Voxels:
         with naming_damage(f"the chunk of {self._name} that starts at {start}"):

@@ -38,54 +38,71 @@ def own_name(dataset: h5py.Dataset) -> str:
     return str(found)
 
 
-def check_linked_files(dataset: h5py.Dataset, name: str) -> None:
-    """Refuse a dataset whose voxels lie in files or datasets that are not there.
+def linked_files(dataset: h5py.Dataset, name: str) -> tuple[str, ...]:
+    """Return the absolute paths of other files that hold voxels of the dataset.
 
     Raises
     ------
     SourceError
-        It names up to five of them.
+        Some of them, or datasets in them, are not there; it names up to five.
     """
-    missing = missing_raw_files(dataset) + missing_virtual_sources(dataset, set())
+    linked = Linked()
+    linked.follow(dataset)
+    missing = linked.missing
     if missing:
         rest = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
         raise SourceError(f"{name} keeps its voxels in files that are missing: {', '.join(missing[:MOST_NAMED])}{rest}")
+    return tuple(path for path in linked.files if path != os.path.abspath(dataset.file.filename))
 
 
-def missing_raw_files(dataset: h5py.Dataset) -> list[str]:
-    """Return the external raw files that do not exist or are shorter than the dataset needs."""
-    missing = []
-    left = dataset.nbytes
-    for file_name, offset, size in dataset.external or ():
-        prefix = os.fsdecode(dataset.id.get_access_plist().get_efile_prefix())
-        origin = os.path.dirname(os.path.abspath(dataset.file.filename))
-        path = os.path.join(prefix.replace("${ORIGIN}", origin), file_name)
-        need = offset + min(size, left)
-        left -= min(size, left)
-        if not os.path.isfile(path):
-            missing.append(path)
-        elif os.path.getsize(path) < need:
-            missing.append(f"{path} (expected {need} bytes, found {os.path.getsize(path)})")
-    return missing
+class Linked:
+    """The files that datasets keep their voxels in: those that were found, and what is missing."""
 
+    def __init__(self) -> None:
+        self.files: dict[str, None] = {}
+        self.missing: list[str] = []
+        self._seen: set[tuple[str, str]] = set()
 
-def missing_virtual_sources(dataset: h5py.Dataset, seen: set[tuple[str, str]]) -> list[str]:
-    """Return the sources of a virtual dataset that are not there, and those of its sources.
+    def follow(self, dataset: h5py.Dataset) -> None:
+        """Look for the external raw files and virtual sources of a dataset, and for those of its sources."""
+        self._follow_raw(dataset)
+        if dataset.is_virtual:
+            self._follow_virtual(dataset)
 
-    A name with ``%b`` stands for a series of files; its first is looked for.
-    """
-    if not dataset.is_virtual:
-        return []
-    missing = []
-    here = os.path.abspath(dataset.file.filename)
-    for mapping in dataset.virtual_sources():
-        path = here if mapping.file_name == "." else _path_of_source(dataset, mapping)
-        source = (path, mapping.dset_name.replace("%b", "0"))
-        if source in seen:
-            continue
-        seen.add(source)
-        missing += _missing_in(*source, seen)
-    return missing
+    def _follow_raw(self, dataset: h5py.Dataset) -> None:
+        left = dataset.nbytes
+        for file_name, offset, size in dataset.external or ():
+            prefix = os.fsdecode(dataset.id.get_access_plist().get_efile_prefix())
+            origin = os.path.dirname(os.path.abspath(dataset.file.filename))
+            path = os.path.abspath(os.path.join(prefix.replace("${ORIGIN}", origin), file_name))
+            need = offset + min(size, left)
+            left -= min(size, left)
+            self.files[path] = None
+            if not os.path.isfile(path):
+                self.missing.append(path)
+            elif os.path.getsize(path) < need:
+                self.missing.append(f"{path} (expected {need} bytes, found {os.path.getsize(path)})")
+
+    def _follow_virtual(self, dataset: h5py.Dataset) -> None:
+        """Follow the sources of a virtual dataset; of a series of files (``%b``) the first is looked for."""
+        here = os.path.abspath(dataset.file.filename)
+        for mapping in dataset.virtual_sources():
+            path = here if mapping.file_name == "." else _path_of_source(dataset, mapping)
+            source = (path, mapping.dset_name.replace("%b", "0"))
+            if source not in self._seen:
+                self._seen.add(source)
+                self._follow_source(*source)
+
+    def _follow_source(self, path: str, name: str) -> None:
+        try:
+            with h5py.File(path, "r") as file:
+                if isinstance(file.get(name), h5py.Dataset):
+                    self.files[path] = None
+                    self.follow(file[name])
+                else:
+                    self.missing.append(f"{path}:{name}")
+        except OSError:
+            self.missing.append(path)
 
 
 def _path_of_source(dataset: h5py.Dataset, mapping: Any) -> str:
@@ -93,15 +110,4 @@ def _path_of_source(dataset: h5py.Dataset, mapping: Any) -> str:
     prefix = os.fsdecode(dataset.id.get_access_plist().get_virtual_prefix())
     origin = os.path.dirname(os.path.abspath(dataset.file.filename))
     folder = prefix.replace("${ORIGIN}", origin) or origin
-    return os.path.join(folder, mapping.file_name.replace("%b", "0").replace("%%", "%"))
-
-
-def _missing_in(path: str, name: str, seen: set[tuple[str, str]]) -> list[str]:
-    try:
-        with h5py.File(path, "r") as file:
-            if not isinstance(file.get(name), h5py.Dataset):
-                return [f"{path}:{name}"]
-            source = file[name]
-            return missing_raw_files(source) + missing_virtual_sources(source, seen)
-    except OSError:
-        return [path]
+    return os.path.abspath(os.path.join(folder, mapping.file_name.replace("%b", "0").replace("%%", "%")))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ngprecomp.errors import NotFoundError, OptionError, SourceError
 
 if TYPE_CHECKING:
     from ngprecomp.sources.protocol import Source
-    from ngprecomp.sources.slices import Gaps
+    from ngprecomp.sources.stacks import Gaps
     from ngprecomp.sources.stored import StoredSource
 
 # The readers' modules and their libraries are imported where they are needed: 0.3 s that most calls save.
@@ -26,13 +27,16 @@ def open_source(source: Any, *, dataset: str | None = None, axes: str | None = N
     Parameters
     ----------
     source
-        ``file.h5:path/in/file`` (any suffix, HDF5 is known by its signature), a TIFF or ``.npy`` file, a
-        folder, glob or list of TIFF slices, an array, an `h5py.Dataset`, `h5py.File` or `tifffile.TiffFile`.
+        ``file.h5:path/in/file`` (any suffix, files are known by their signatures), a TIFF, npy, npz, NIfTI or
+        MRC file, a Zarr or N5 folder (``a.zarr:path/in/it``), a folder, glob or list of TIFF, PNG or JPEG slices,
+        an array, an object of h5py, zarr or xarray, or a `tifffile.TiffFile`.
     dataset
-        The dataset of an HDF5 file or the number of a TIFF series, in place of the part after the colon.
+        The dataset of an HDF5 file, the array of an npz, Zarr or N5, or the number of a TIFF series, in place of
+        the part after the colon.
     axes
-        The order of the stored axes, slowest first: ``zyx``, ``xyz``, ``czyx``, ``zyxc`` ... None takes what
-        the file says, else ``zyx`` or ``czyx`` for HDF5 and npy. An array needs it.
+        The order of the stored axes, slowest first: ``zyx``, ``xyz``, ``czyx``, ``zyxc`` ... A minus turns an
+        axis round (``z,-y,x``), ``t=2,z,y,x`` takes one point in time. None takes what the file says, else ``zyx``
+        or ``czyx`` for HDF5, npy, Zarr and N5. An array needs it.
     gaps
         What to do about missing numbers in a stack of slices: ``error``, ``close`` or ``blank``.
 
@@ -50,13 +54,12 @@ def open_source(source: Any, *, dataset: str | None = None, axes: str | None = N
     if isinstance(source, str | os.PathLike):
         return _open_path(os.fspath(source), dataset, axes, cast("Gaps", gaps))
     if isinstance(source, list | tuple):
-        name = f"the list of {len(source)} files"
-        return _open_stack(_paths(source), name, dataset, axes, cast("Gaps", gaps))
+        return _open_list(_paths(source), dataset, axes, cast("Gaps", gaps))
     return _open_object(source, dataset, axes)
 
 
 def locate(source: str) -> tuple[str, str | None]:
-    """Split ``file:path/in/file`` at a colon whose left side is a file; a path that exists is taken whole.
+    """Split ``file:path/in/file`` at a colon whose left side exists; a path that exists is taken whole.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def locate(source: str) -> tuple[str, str | None]:
         return source, None
     colons = (at for at in range(len(source) - 1, 0, -1) if source[at] == ":")
     for at in colons:
-        if os.path.isfile(source[:at]):
+        if os.path.exists(source[:at]):
             return source[:at], source[at + 1 :] or None
     raise NotFoundError(f"there is no file or folder {source}")
 
@@ -82,9 +85,25 @@ def _open_path(source: str, dataset: str | None, axes: str | None, gaps: Gaps) -
     if dataset is not None and inner is not None and dataset != inner:
         raise OptionError(f"dataset={dataset!r} and {source} name two different datasets")
     if os.path.isdir(path):
-        inside = [os.path.join(path, entry) for entry in os.listdir(path)]
-        return _open_stack(inside, f"the folder {path}", dataset, axes, gaps)
+        return _open_folder(path, dataset if dataset is not None else inner, axes, gaps)
     return _open_file(path, dataset if dataset is not None else inner, axes)
+
+
+def _open_folder(path: str, dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
+    """Open a folder as Zarr or N5 if it holds their metadata, else as a stack of the slices in it."""
+    from ngprecomp.sources.n5 import is_n5_folder, open_n5
+    from ngprecomp.sources.zarr_choice import is_zarr_folder
+
+    if is_zarr_folder(path):
+        from ngprecomp.sources.zarr_source import open_zarr
+
+        return open_zarr(path, dataset, axes)
+    if is_n5_folder(path):
+        return open_n5(path, dataset, axes)
+    if dataset and os.path.isdir(within := os.path.join(path, dataset)):  # not every writer marks the groups around
+        return _open_folder(within, None, axes, gaps)
+    inside = [os.path.join(path, entry) for entry in os.listdir(path)]
+    return _open_stack(inside, f"the folder {path}", dataset, axes, gaps)
 
 
 def _paths(listed: list[Any] | tuple[Any, ...]) -> list[str]:
@@ -98,12 +117,25 @@ def _paths(listed: list[Any] | tuple[Any, ...]) -> list[str]:
     return [os.fspath(path) for path in listed]
 
 
+def _open_list(paths: list[str], dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
+    """Open a list of slices, which is as often an unsorted listing as an order."""
+    from ngprecomp.sources.slice_names import natural_key
+
+    opened = _open_stack(paths, f"the list of {len(paths)} files", dataset, axes, gaps)
+    if paths == sorted(paths, key=natural_key):
+        return opened
+    return replace(opened, notes=(*opened.notes, "the list had another order than the natural one, which is not kept"))
+
+
 def _open_stack(paths: list[str], name: str, dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
+    from ngprecomp.sources.pictures import open_pictures
+    from ngprecomp.sources.slice_names import PICTURES, choose_kind
     from ngprecomp.sources.slices import open_slices
 
     if dataset is not None:
         raise OptionError(f"dataset={dataset!r}: {name} is a stack of slices and has no datasets")
-    return open_slices(paths, name, axes, gaps)
+    open_kind = open_pictures if choose_kind(paths, name) == PICTURES else open_slices
+    return open_kind(paths, name, axes, gaps)
 
 
 def _open_file(path: str, dataset: str | None, axes: str | None) -> StoredSource:
@@ -128,21 +160,31 @@ def _open_file(path: str, dataset: str | None, axes: str | None) -> StoredSource
         from ngprecomp.sources.hdf5 import open_hdf5
 
         return open_hdf5(path, dataset, axes)
-    raise SourceError(f"{path} is no HDF5, TIFF or npy file: it starts with the bytes {start!r}")
+    from ngprecomp.sources.signatures import open_signed
+
+    return open_signed(path, dataset, axes)
 
 
 def _open_object(source: Any, dataset: str | None, axes: str | None) -> StoredSource:
-    """Open an array or an object of h5py or tifffile, known by its class without importing either."""
+    """Open an array or an object of h5py, zarr, xarray or tifffile, known by its class without importing either."""
     classes = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__}
     if classes & {"h5py.Dataset", "h5py.Group"}:
         from ngprecomp.sources.hdf5 import open_hdf5_object
 
         return open_hdf5_object(source, dataset, axes)
+    if classes & {"zarr.Array", "zarr.Group"}:
+        from ngprecomp.sources.zarr_source import open_zarr_object
+
+        return open_zarr_object(source, dataset, axes)
     if "tifffile.TiffFile" in classes:
         path = source.filehandle.path
         if not os.path.isfile(path):
             raise SourceError("a TiffFile that is no file on a disk cannot be read in parts; give its asarray()")
         return _open_file(path, dataset, axes)
+    if "xarray.DataArray" in classes:
+        from ngprecomp.sources.labelled import open_labelled
+
+        return open_labelled(source, axes)
     if all(hasattr(source, name) for name in ("shape", "dtype", "__getitem__")):
         from ngprecomp.sources.arrays import open_array
 
@@ -151,5 +193,5 @@ def _open_object(source: Any, dataset: str | None, axes: str | None) -> StoredSo
         return open_array(source, axes)
     raise SourceError(
         f"a {type(source).__name__} holds no voxels; expected a path, a list of slices, an array, "
-        "a h5py.Dataset or a tifffile.TiffFile"
+        "a h5py.Dataset, a zarr.Array or a tifffile.TiffFile"
     )

@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def axes(self) -> str:
-        """The order in which the file holds its axes, slowest first: ``zyx``, ``czyx``, ``xyz`` ..."""
+        """The order in which the file holds its axes, slowest first: ``zyx``, ``czyx``, ``z,-y,x`` ..."""
 
     @property
     def resolution(self) -> tuple[float, float, float] | None:
@@ -54,6 +54,14 @@ class Source(Protocol):
     @property
     def unwritten_chunks(self) -> int:
         """Chunks that the file never stored; they read as its fill value. Crashed acquisitions leave them."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Absolute paths of the files that are read; none for an array."""
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of voxels read or decoded so far, each time again that it happened."""
 
     def read(self, box: Box, pool: Executor | None = None) -> Voxels:
         """Return a box of voxels as [x, y, z, channel], Fortran-ordered.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,12 +12,20 @@ import numpy as np
 from ngprecomp.errors import SourceError
 from ngprecomp.sources.mapped import read_mapped
 from ngprecomp.sources.stored import native, row_block, sizes
+from ngprecomp.sources.tally import Tally
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from ngprecomp.sources.axes import Region
     from ngprecomp.sources.protocol import Voxels
+
+MemoryOrder = Literal["C", "F"]
+
+
+def raw_block(shape: tuple[int, ...], itemsize: int, memory_order: MemoryOrder) -> tuple[int, ...]:
+    """Return the unit of reading of an array that lies in one piece: a part of a row."""
+    return row_block(shape, itemsize) if memory_order == "C" else row_block(shape[::-1], itemsize)[::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,8 @@ class RawArray:
     shape: tuple[int, ...]
     file_dtype: np.dtype[Any]
     offset: int
-    memory_order: Literal["C", "F"] = "C"
+    memory_order: MemoryOrder = "C"
+    decoded: Tally = field(default_factory=Tally, compare=False)
 
     def __post_init__(self) -> None:
         end = self.offset + math.prod(self.shape) * self.file_dtype.itemsize
@@ -52,14 +61,22 @@ class RawArray:
     @property
     def block(self) -> tuple[int, ...]:
         """One row."""
-        if self.memory_order == "F":
-            return row_block(self.shape[::-1], self.file_dtype.itemsize)[::-1]
-        return row_block(self.shape, self.file_dtype.itemsize)
+        return raw_block(self.shape, self.file_dtype.itemsize, self.memory_order)
 
     @property
     def unwritten_chunks(self) -> int:
         """None: such a file is written whole."""
         return 0
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file."""
+        return (os.path.abspath(self.path),)
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the regions read so far."""
+        return self.decoded.total
 
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a region; only the rows in it are read."""
@@ -69,6 +86,7 @@ class RawArray:
         if self.memory_order == "F":
             shape, region, target = shape[::-1], region[::-1], voxels.T
         read_mapped(self.path, self.file_dtype, self.offset, shape, region, target)
+        self.decoded.add(voxels.nbytes)
         return voxels
 
     def close(self) -> None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ngprecomp.errors import SourceError
-from ngprecomp.sources.axes import parse_axes
+from ngprecomp.sources.axes import asked_axes_note, parse_axes
 from ngprecomp.sources.sharing import share
-from ngprecomp.sources.slice_names import Numbering, choose_slices, number_slices
+from ngprecomp.sources.slice_names import choose_slices, number_slices
+from ngprecomp.sources.stacks import Gaps, common_header, place_slices, stack_note
 from ngprecomp.sources.stored import StoredSource, check_array, native, sizes
-from ngprecomp.sources.tiff import LETTERS, open_tiff, opened, read_pages, value_notes
-from ngprecomp.sources.tiff_metadata import check_promises, read_voxel_size
-from ngprecomp.sources.tiff_pages import axis_places, check_page, five_axes, page_block
+from ngprecomp.sources.tally import Tally
+from ngprecomp.sources.tiff import LETTERS, open_tiff, opened, read_pages
+from ngprecomp.sources.tiff_metadata import check_promises
+from ngprecomp.sources.tiff_pages import Page, axis_places, check_page, five_axes, page_block
+from ngprecomp.sources.tiff_sizes import read_voxel_size
+from ngprecomp.sources.tiff_values import value_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +31,6 @@ if TYPE_CHECKING:
 
     from ngprecomp.sources.axes import Region
     from ngprecomp.sources.protocol import Voxels
-
-Gaps = Literal["error", "close", "blank"]
-HEADER_THREADS = 8  # opening a file waits for the disk or the network, not for the processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,32 +61,31 @@ def open_slices(paths: Iterable[str], name: str, axes: str | None, gaps: Gaps) -
         source = open_tiff(files[0], None, axes)
         return dataclasses.replace(source, notes=(*source.notes, *notes))
     numbering = number_slices(files, name)
-    depth, slots = _slots(files, numbering, name, gaps)
-    header = _common_header(files, name)
+    depth, slots = place_slices(files, numbering, name, gaps)
+    header = common_header(files, name, _checked_header)
     check_array(name, header.shape, np.dtype(header.dtype))
     with opened(files[0]) as file:
-        page = file.pages[0]
+        page = slice_page(file, files[0])
         block = (1, *page_block(page, axis_places(page, files[0])))
         resolution, size_notes = read_voxel_size(file, page, 0)
-        size_notes = (*size_notes, *value_notes(page))
+        size_notes = (*size_notes, *value_notes(page, file.imagej_metadata, files[0]))
     stored = SliceArray(slots, header, (depth, *header.shape), block)
     asked = axes or "z" + "".join(LETTERS.get(letter, "?") for letter in header.axes)
     order = parse_axes(asked, stored.shape, name)
-    stack_notes = (
-        _stack_note(files, numbering, gaps),
-        f"axes {order}: {'as asked' if axes else 'slices along z'}",
-    )
+    axes_note = asked_axes_note(order, stored.shape) if axes else f"axes {order}: slices along z"
+    stack_notes = (stack_note(files, numbering, gaps), axes_note)
     return StoredSource(name, stored, order, resolution, notes=(*stack_notes, *notes, *size_notes))
 
 
 @dataclass(frozen=True, slots=True)
 class SliceArray:
-    """Files along the first axis; where `files` has none there is a slice of zeros."""
+    """Files along the first axis; where `slots` has none there is a slice of zeros."""
 
-    files: dict[int, str]
+    slots: dict[int, str]
     header: SliceHeader
     shape: tuple[int, ...]
     block: tuple[int, ...]
+    decoded: Tally = field(default_factory=Tally, compare=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -97,6 +96,16 @@ class SliceArray:
     def unwritten_chunks(self) -> int:
         """None: blank slices were asked for."""
         return 0
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All slices."""
+        return tuple(map(os.path.abspath, self.slots.values()))
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the pages, strips and tiles read so far."""
+        return self.decoded.total
 
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a region, its files read in the threads of `pool`."""
@@ -109,72 +118,55 @@ class SliceArray:
         """Nothing stays open."""
 
     def _read_slice(self, z: int, region: Region, target: Voxels) -> None:
-        path = self.files.get(z)
+        path = self.slots.get(z)
         if path is None:
             target[...] = 0
             return
         with opened(path) as file:
-            page = file.pages[0]
-            if _header(file) != self.header:
-                raise SourceError(f"{path} has changed: expected {self.header}, found {_header(file)}")
+            page = slice_page(file, path)
+            if _header(page) != self.header:
+                raise SourceError(f"{path} has changed: expected {self.header}, found {_header(page)}")
             check_page(page, path)
             inside = five_axes(region, axis_places(page, path))
-            read_pages([(page, target.reshape(sizes(inside)))], inside, path, None)
+            read_pages([(page, target.reshape(sizes(inside)))], inside, path, None, self.decoded)
 
 
-def _slots(files: list[str], numbering: Numbering, name: str, gaps: Gaps) -> tuple[int, dict[int, str]]:
-    """Return the number of slices and the file of each."""
-    if numbering.missing and gaps == "error":
-        raise SourceError(
-            f"{name}: {_span(files)}, but {numbering.missing} numbers are missing: {numbering.named_missing()}; "
-            "gaps close takes the slices as neighbours, gaps blank puts black ones there"
-        )
-    if numbering.numbers is None or gaps != "blank":
-        return len(files), dict(enumerate(files))
-    first, last = numbering.numbers[0], numbering.numbers[-1]
-    return last - first + 1, {number - first: file for number, file in zip(numbering.numbers, files, strict=True)}
-
-
-def _span(files: list[str]) -> str:
-    return f"{len(files)} slices, {os.path.basename(files[0])} ... {os.path.basename(files[-1])}"
-
-
-def _stack_note(files: list[str], numbering: Numbering, gaps: Gaps) -> str:
-    span = f"{_span(files)} in natural order"
-    if numbering.numbers is None:
-        return f"{span}; {numbering.reason}"
-    if not numbering.missing:
-        return f"{span}, none missing"
-    done = "left out" if gaps == "close" else "blank"
-    return f"{span}; {numbering.missing} missing numbers are {done}: {numbering.named_missing()}"
-
-
-def _common_header(files: list[str], name: str) -> SliceHeader:
-    """Return the header that all files share.
+def _checked_header(path: str) -> SliceHeader:
+    """Return the header of a file that holds one slice.
 
     Raises
     ------
     SourceError
-        A file differs from most; it is named.
+        It holds several pages or is damaged.
     """
-
-    def checked(path: str) -> SliceHeader:
-        with opened(path) as file:
-            check_promises(file, path)
-            check_page(file.pages[0], path)
-            if file.pages.is_multipage or (file.imagej_metadata or {}).get("images", 1) > 1:
-                raise SourceError(f"{path} holds several pages; each file of a stack holds one slice")
-            return _header(file)
-
-    with ThreadPoolExecutor(HEADER_THREADS) as pool:
-        headers = list(pool.map(checked, files))
-    usual, count = Counter(headers).most_common(1)[0]
-    for path, header in zip(files, headers, strict=True):
-        if header != usual:
-            raise SourceError(f"{path} differs from {count} slices of {name}: expected {usual}, found {header}")
-    return usual
+    with opened(path) as file:
+        check_promises(file, path)
+        page = slice_page(file, path)
+        check_page(page, path)
+        return _header(page)
 
 
-def _header(file: tifffile.TiffFile) -> SliceHeader:
-    page = file.pages[0]
+def slice_page(file: tifffile.TiffFile, path: str) -> Page:
+    """Return the only page of a file, or the only one that is no thumbnail of it.
+
+    Thumbnails say that they are reduced images, or have at most half the width and half the length.
+
+    Raises
+    ------
+    SourceError
+        The file holds several slices.
+    """
+    pages: list[Page] = list(file.pages) if file.pages.is_multipage else [file.pages[0]]
+    full = max(pages, key=lambda page: math.prod(page.shape))
+    only = all(page is full or page.is_reduced or _is_smaller(page, full) for page in pages)
+    if not only or (file.imagej_metadata or {}).get("images", 1) > 1:
+        raise SourceError(f"{path} holds several pages; each file of a stack holds one slice")
+    return full
+
+
+def _is_smaller(page: Page, full: Page) -> bool:
+    return bool(2 * page.imagewidth <= full.imagewidth and 2 * page.imagelength <= full.imagelength)
+
+
+def _header(page: Page) -> SliceHeader:
     return SliceHeader(page.shape, page.axes, str(np.dtype(page.dtype)))

@@ -41,6 +41,14 @@ class StoredArray(Protocol):
     def unwritten_chunks(self) -> int:
         """Chunks that the file never stored."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Absolute paths of the files that are read; none for an array."""
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of voxels read or decoded so far, each time again that it happened."""
+
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a new array of the region, C-ordered where the file allows; `region` is not empty."""
 
@@ -83,6 +91,16 @@ class StoredSource:
     def unwritten_chunks(self) -> int:
         """Chunks that the file never stored and that read as its fill value."""
         return self.stored.unwritten_chunks
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Absolute paths of the files that are read; none for an array."""
+        return self.stored.files
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of voxels read or decoded so far, each time again that it happened."""
+        return self.stored.decoded_bytes
 
     def read(self, box: Box, pool: Executor | None = None) -> Voxels:
         """Return a box of voxels as [x, y, z, channel], Fortran-ordered; threads of `pool` read its parts.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,13 @@ import numpy as np
 import tifffile
 
 from ngprecomp.errors import NgprecompError, NotFoundError, SourceError
-from ngprecomp.sources.axes import Axes, Region, parse_axes
+from ngprecomp.sources.axes import Axes, Region, asked_axes_note, count_axes, parse_axes
 from ngprecomp.sources.raw import RawArray
 from ngprecomp.sources.sharing import share
 from ngprecomp.sources.stored import StoredArray, StoredSource, check_array, native, sizes
+from ngprecomp.sources.tally import Tally
 from ngprecomp.sources.tiff_log import held_back_log
-from ngprecomp.sources.tiff_metadata import check_promises, read_voxel_size
+from ngprecomp.sources.tiff_metadata import check_ome, check_promises
 from ngprecomp.sources.tiff_pages import (
     Page,
     Segments,
@@ -28,7 +30,10 @@ from ngprecomp.sources.tiff_pages import (
     read_plain,
     read_segment,
 )
+from ngprecomp.sources.tiff_positions import read_voxel_offset
 from ngprecomp.sources.tiff_series import checked_pages, choose_series, told_shape
+from ngprecomp.sources.tiff_sizes import read_voxel_size
+from ngprecomp.sources.tiff_values import value_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -52,12 +57,21 @@ def open_tiff(path: str, dataset: str | None, axes: str | None) -> StoredSource:
         chosen = choose_series(file, path, dataset)
         series = [file.series[number] for number in chosen.numbers]
         check_promises(file, path)
+        if axes is None:
+            check_ome(file, path)
         shape, order, axes_note = _order(series, chosen.name, axes)
         stored = _stored(file, chosen.numbers, shape, chosen.name)
         keyframe = series[0].keyframe
         resolution, size_notes = read_voxel_size(file, keyframe, chosen.numbers[0])
-        notes = (*chosen.notes, axes_note, *size_notes, *value_notes(keyframe))
-        return StoredSource(chosen.name, stored, order, resolution, notes=notes)
+        offset, offset_notes = read_voxel_offset(file, chosen.numbers[0], resolution)
+        notes = (
+            *chosen.notes,
+            axes_note,
+            *size_notes,
+            *offset_notes,
+            *value_notes(keyframe, file.imagej_metadata, chosen.name),
+        )
+        return StoredSource(chosen.name, stored, order, resolution, offset, notes)
 
 
 @contextlib.contextmanager
@@ -89,13 +103,18 @@ def _order(series: list[tifffile.TiffPageSeries], name: str, axes: str | None) -
     shape, told = told_shape(series)
     pages = f"{shape[0]} pages, written one by one" if len(series) > 1 else ""
     if axes is not None:
-        shape = (*(1 for _ in range(len(axes) - len(shape))), *shape)
-        return shape, parse_axes(axes, shape, name), f"axes {axes.lower()}: as asked; the file says {pages or told}"
+        shape = (*(1 for _ in range(count_axes(axes) - len(shape))), *shape)
+        order = parse_axes(axes, shape, name)
+        return shape, order, f"{asked_axes_note(order, shape)}; the file says {pages or told}"
     if "T" in told and shape[told.index("T")] > 1:
+        points = shape[told.index("T")]
+        choice = ",".join({"T": "t=0", "S": "c"}.get(letter, letter.lower()) for letter in told)
         raise SourceError(
-            f"{name} holds {shape[told.index('T')]} points in time (axes {told}, shape {shape}), a volume "
-            "holds one; if that axis is z in truth, say so with axes"
+            f"{name} holds {points} points in time (axes {told}, shape {shape}), a volume holds one: axes {choice} "
+            f"takes the first, 0 of 0 to {points - 1}; if that axis is z in truth, say so with axes"
         )
+    if {"C", "S"} <= set(told):
+        raise SourceError(f"{name} has axes {told}, shape {shape}: channels of several colours each; split them first")
     letters = "".join(LETTERS.get(letter, "?") for letter in told)
     if "?" in letters or len(set(letters)) < len(letters):
         raise SourceError(f"{name} has axes {told}, shape {shape}; name their order with axes")
@@ -143,6 +162,7 @@ class TiffPages:
         self._page_shape = keyframe.shape
         self._places = axis_places(keyframe, name)
         self._lock = threading.Lock()
+        self._decoded = Tally()
         self.shape = shape
         self.dtype: np.dtype[Any] = native(np.dtype(keyframe.dtype))
         over_pages = len(_long(shape)) - len(_long(self._page_shape))
@@ -150,6 +170,16 @@ class TiffPages:
         in_page = zip(map(max, zip(*page_blocks, strict=True)), self._page_shape, strict=True)
         blocks = iter([1] * over_pages + [block for block, size in in_page if size != 1])
         self.block = tuple(1 if size == 1 else next(blocks) for size in shape)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file, and those that hold further pages of its series."""
+        return tuple(dict.fromkeys(os.path.abspath(page.parent.filehandle.path) for page in self._loaded()))
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the pages, strips and tiles read so far."""
+        return self._decoded.total
 
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a region in stored order, its strips and tiles decoded in the threads of `pool`."""
@@ -163,7 +193,7 @@ class TiffPages:
             (pages[number], target)
             for number, target in zip(numbers.flat, voxels.reshape(-1, *sizes(inside)), strict=True)
         ]
-        read_pages(wanted, inside, self._name, pool)
+        read_pages(wanted, inside, self._name, pool, self._decoded)
         return voxels
 
     def _split(self, region: Region) -> tuple[Region, Region]:
@@ -195,8 +225,10 @@ class TiffPages:
         return checked_pages([file.series[number] for number in self._numbers], self._name)
 
 
-def read_pages(pages: list[tuple[Page, Voxels]], region: Region, name: str, pool: Executor | None) -> None:
-    """Fill for each page its array with the same region; both have the five axes of `tiff_pages`."""
+def read_pages(
+    pages: list[tuple[Page, Voxels]], region: Region, name: str, pool: Executor | None, decoded: Tally
+) -> None:
+    """Fill for each page its array with the same region; both have the five axes of `tiff_pages`; `decoded` counts."""
     jobs = [
         (page, target, number)
         for page, target in pages
@@ -208,20 +240,12 @@ def read_pages(pages: list[tuple[Page, Voxels]], region: Region, name: str, pool
         try:
             if number is None:
                 read_plain(page, region, target)
+                decoded.add(target.nbytes)
             else:
-                read_segment(page, number, region, target)
+                decoded.add(read_segment(page, number, region, target))
         except (MemoryError, PermissionError):
             raise
         except Exception as error:  # each codec of imagecodecs raises its own kind
             raise damaged(page, name, error) from error
 
     share(work, jobs, pool)
-
-
-def value_notes(keyframe: Page) -> tuple[str, ...]:
-    """Return sentences about values that mean something else than brightness."""
-    if keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
-        return ("the file says that 0 is white; values are taken as stored",)
-    if keyframe.photometric == tifffile.PHOTOMETRIC.PALETTE:
-        return ("the file holds indices into a colour table; they are taken as stored",)
-    return ()

@@ -1,19 +1,16 @@
-"""What TIFF files say besides pages: how many images they hold, and voxel sizes of ImageJ and OME."""
+"""What TIFF files promise: how many images they hold, and where OME keeps what it says about them."""
 
 from __future__ import annotations
 
 import math
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from ngprecomp.errors import SourceError
-from ngprecomp.sources.units import nanometres
 
 if TYPE_CHECKING:
     import tifffile
-
-Size = tuple[float, float, float]
 
 
 def check_promises(file: tifffile.TiffFile, path: str) -> None:
@@ -40,53 +37,22 @@ def check_promises(file: tifffile.TiffFile, path: str) -> None:
         raise SourceError(f"{path} is cut off: its description promises {promised} values, {found} are left")
 
 
-def read_voxel_size(file: tifffile.TiffFile, keyframe: Any, number: int) -> tuple[Size | None, tuple[str, ...]]:
-    """Return the voxel size in nm if ImageJ or OME tell it whole, and a sentence with its origin."""
-    if file.is_ome:
-        size, origin = _ome_size(file.ome_metadata or "", number), "OME PhysicalSize"
-    elif file.is_imagej:
-        size, origin = _imagej_size(keyframe, file.imagej_metadata or {}), "ImageJ resolution and spacing"
-    else:
-        return None, ()
-    if size is None:
-        return None, ()
-    x, y, z = size
-    return size, (f"voxel size {x:g} x {y:g} x {z:g} nm (x, y, z): {origin}",)
+def check_ome(file: tifffile.TiffFile, path: str) -> None:
+    """Refuse a file of an OME set that leaves to another file what its pages are: z, channel or time.
 
-
-def _imagej_size(page: Any, metadata: dict[str, object]) -> Size | None:
-    """Return 1 / XResolution, 1 / YResolution and spacing in the unit of the description."""
-    units = [str(metadata.get(key, metadata.get("unit", ""))) for key in ("unit", "yunit", "zunit")]
-    scales = [nanometres(unit) for unit in units]
-    spacing = metadata.get("spacing")
-    per_unit = [_rational(page, tag) for tag in ("XResolution", "YResolution")]
-    if None in scales or None in per_unit or not isinstance(spacing, int | float):
-        return None
-    return _usable([1 / per_unit[0], 1 / per_unit[1], float(spacing)], scales)  # type: ignore[operator]
-
-
-def _rational(page: Any, tag: str) -> float | None:
-    value = page.tags.valueof(tag)
-    if not isinstance(value, tuple) or len(value) != 2 or 0 in value:
-        return None
-    return float(value[0] / value[1])
-
-
-def _ome_size(text: str, index: int) -> Size | None:
-    """Return PhysicalSizeX, Y and Z of an image, in micrometres where no unit is named."""
+    Raises
+    ------
+    SourceError
+        It names that file.
+    """
     try:
-        pixels = [item for item in ElementTree.fromstring(text).iter() if item.tag.endswith("}Pixels")]
-        told = pixels[index].attrib
-        lengths = [float(told[f"PhysicalSize{axis}"]) for axis in "XYZ"]
-    except (ElementTree.ParseError, IndexError, KeyError, ValueError):
-        return None
-    return _usable(lengths, [nanometres(told.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XYZ"])
-
-
-def _usable(lengths: list[float], scales: list[float | None]) -> Size | None:
-    """Return lengths in nm if all are positive and finite and every unit is known."""
-    known = [length * scale for length, scale in zip(lengths, scales, strict=True) if scale is not None]
-    if len(known) < 3 or not all(math.isfinite(nm) and nm > 0 for nm in known):
-        return None
-    x, y, z = known
-    return x, y, z
+        root = ElementTree.fromstring(file.ome_metadata or "<none/>")
+    except ElementTree.ParseError:
+        return
+    for element in root:
+        if element.tag.endswith("BinaryOnly"):
+            master = element.attrib.get("MetadataFile", "another file")
+            raise SourceError(
+                f"{path} is part of an OME set that {master} describes: convert that one if it is a TIFF file, "
+                "else name the order with axes"
+            )

@@ -136,8 +136,11 @@ def read_plain(page: Page, region: Region, target: Voxels) -> None:
     read_mapped(path, file_dtype, page.dataoffsets[0], tuple(keyframe.shaped), region, target)
 
 
-def read_segment(page: Page, number: int, region: Region, target: Voxels) -> None:
-    """Decode one strip or tile into its part of `target`, which holds `region`; both have five axes."""
+def read_segment(page: Page, number: int, region: Region, target: Voxels) -> int:
+    """Decode one strip or tile into its part of `target`, which holds `region`; both have five axes.
+
+    Returns how many bytes were decoded.
+    """
     data = _stored_bytes(page, number)
     keyframe = page.keyframe
     extra = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader} if keyframe.compression in JPEG else {}
@@ -150,9 +153,10 @@ def read_segment(page: Page, number: int, region: Region, target: Voxels) -> Non
     place = tuple(slice(c.start - r.start, c.stop - r.start) for c, r in zip(common, region, strict=True))
     if decoded is None:
         target[place] = keyframe.nodata
-        return
+        return 0
     inside = tuple(slice(c.start - at, c.stop - at) for c, at in zip(common, start, strict=True))
     target[place] = decoded[np.newaxis][inside]
+    return int(decoded.nbytes)
 
 
 def _stored_bytes(page: Page, number: int) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ def check_reads(source: Source, expected: np.ndarray[Any, Any]) -> None:
     assert source.dtype.isnative
     assert all(1 <= block <= size for block, size in zip(source.block, source.shape, strict=False))
     assert all(note.strip() for note in source.notes)
+    assert all(os.path.isabs(path) and os.path.isfile(path) for path in source.files)
     whole = read_all(source)
     assert whole.flags.f_contiguous
     assert whole.dtype == expected.dtype

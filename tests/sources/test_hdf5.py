@@ -10,6 +10,8 @@ import pytest
 from ngprecomp.errors import NgprecompError, NotFoundError, OptionError, SourceError
 from ngprecomp.format.box import Box
 from ngprecomp.sources.opening import open_source
+from tests.sources.foreign import czyx, zyx
+from tests.sources.foreign_hdf5 import axistags, big_data_viewer, imaris, raw
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:
@@ -127,9 +129,9 @@ def test_the_signature_counts_not_the_suffix(tmp_path: Path) -> None:
     array = noise((3, 4, 5))
     with h5py.File(tmp_path / "data.mat", "w", userblock_size=512) as file:
         file.create_dataset("A", data=array).attrs["MATLAB_class"] = np.bytes_("uint16")
-    source = open_source(tmp_path / "data.mat")
-    assert any("MATLAB" in note and "zxy" in note for note in source.notes)
-    check_reads(source, xyzc(array, "zyx"))
+    with pytest.raises(SourceError, match=r"written by MATLAB.*zxy for an array A\(y, x, z\)"):
+        open_source(tmp_path / "data.mat")
+    check_reads(open_source(tmp_path / "data.mat", axes="zxy"), xyzc(array, "zxy"))
 
 
 def test_cremi_attributes_become_voxel_size_and_offset(tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_element_size_in_micrometres(tmp_path: Path) -> None:
         file["raw"].attrs["resolution"] = (30, 5, 5)
     source = open_source(tmp_path / "a.h5")
     assert source.resolution == (5, 5, 30)
-    assert any("element_size_um says 8 x 4 x 40 nm (x, y, z) instead and is ignored" in n for n in source.notes)
+    assert any("element_size_um" in n and "says 8 x 4 x 40 nm instead and is ignored" in n for n in source.notes)
 
 
 @pytest.mark.parametrize("value", ["high", (1.0, 2.0), (0.0, 4.0, 4.0), (np.nan, 4.0, 4.0), h5py.Empty("f4")])
@@ -168,8 +170,8 @@ def test_unusable_attributes_are_named_and_ignored(tmp_path: Path, value: Any) -
     source = open_source(tmp_path / "a.h5")
     assert source.resolution is None
     assert source.voxel_offset is None
-    assert any("attribute resolution ignored" in note for note in source.notes)
-    assert any("attribute offset ignored" in note for note in source.notes)
+    assert any("attribute resolution" in note and "is not used: expected" in note for note in source.notes)
+    assert any("attribute offset is not used" in note for note in source.notes)
 
 
 def test_a_dataset_of_the_caller_stays_open(tmp_path: Path) -> None:
@@ -219,3 +221,63 @@ def test_damaged_headers_give_our_errors(tmp_path: Path) -> None:
                 read_all(source)
         except NgprecompError:
             pass
+
+
+def test_a_file_that_is_being_written_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w", libver="latest") as file:
+        file["volume"] = noise((3, 4, 5))
+        file.swmr_mode = True
+        with pytest.raises(SourceError, match=r"a\.h5:/volume is open in SWMR mode and may still grow"):
+            open_source(file)
+        (tmp_path / "b.h5").write_bytes((tmp_path / "a.h5").read_bytes())  # as a writer that died leaves it
+    with pytest.raises(SourceError, match=r"b\.h5 is being written by another program, or .*h5clear"):
+        open_source(tmp_path / "b.h5")
+    assert open_source(tmp_path / "a.h5").shape == (5, 4, 3, 1)
+
+
+def test_a_point_in_time_is_chosen_by_axes(tmp_path: Path) -> None:
+    array = noise((3, 4, 5, 6))
+    path = write(tmp_path / "a.h5", array, chunks=(2, 3, 3, 3), compression="gzip")
+    check_reads(open_source(path, axes="t=2,z,y,x"), xyzc(array[2], "zyx"))
+    check_reads(open_source(path, axes="t=0,z,-y,x"), xyzc(array[0, :, ::-1], "zyx"))
+    with pytest.raises(OptionError, match="3 points in time, 0 to 2"):
+        open_source(path, axes="t=3,z,y,x")
+
+
+def test_one_channel_of_imaris_may_be_named(tmp_path: Path) -> None:
+    imaris(tmp_path, points=2)
+    for c in range(2):
+        source = open_source(f"{tmp_path}/a.ims:DataSet/ResolutionLevel 0/TimePoint 1/Channel {c}/Data")
+        check_reads(source, xyzc(zyx(c=c), "zyx"))
+    source = open_source(f"{tmp_path}/a.ims:DataSet/ResolutionLevel 1/TimePoint 1")
+    assert source.resolution == pytest.approx((0.9 / 5 * 1000, 1.4 / 4 * 1000, 500))
+    check_reads(source, xyzc(czyx(2)[:, :, ::2, ::2], "czyx"))
+
+
+def test_a_coarser_level_of_big_data_viewer_has_larger_voxels(tmp_path: Path) -> None:
+    source = open_source(f"{big_data_viewer(tmp_path)}:t00000/s00/1/cells")
+    assert source.resolution == (200, 400, 1000)
+    (tmp_path / "a.xml").write_text("<SpimData>", encoding="utf-8")
+    assert "a.xml tells no voxel size of setup 0" in open_source(tmp_path / "a.h5").notes[-1]
+    (tmp_path / "a.xml").unlink()
+    assert "keeps the voxel size in a.xml, which is not there" in open_source(tmp_path / "a.h5").notes[-1]
+
+
+@pytest.mark.parametrize("tags", ["{", axistags("zyxc"), axistags("zyx", {"x": "wide"})])  # type: ignore[dict-item]
+def test_broken_axistags_do_not_stand_in_the_way_of_named_axes(tmp_path: Path, tags: str) -> None:
+    raw(axistags=tags)(tmp_path)
+    source = open_source(tmp_path / "a.h5", axes="zyx")
+    assert "attribute axistags is not used" in source.notes[-1]
+    check_reads(source, xyzc(zyx(), "zyx"))
+
+
+def test_sizes_in_axistags_belong_to_the_axes_as_named(tmp_path: Path) -> None:
+    raw(axistags=axistags("xyz", {"x": 4, "y": 8, "z": 40}, unit="nm"))(tmp_path)
+    assert open_source(tmp_path / "a.h5", axes="zyx").resolution == (40, 8, 4)
+
+
+def test_links_to_other_files_are_listed_where_no_dataset_is_found(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_group("volumes")["raw"] = h5py.ExternalLink("elsewhere.h5", "/raw")
+    with pytest.raises(SourceError, match=r"it holds no datasets \(and links to other files: /volumes/raw\)"):
+        open_source(tmp_path / "a.h5")

@@ -17,6 +17,7 @@ from ngprecomp.errors import SourceError
 from ngprecomp.format.box import Box
 from ngprecomp.sources.hdf5_chunks import ChunkReader, chunk_coding
 from ngprecomp.sources.opening import open_source
+from ngprecomp.sources.tally import Tally
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 from tests.strategies import boxes_in
 
@@ -213,7 +214,7 @@ def test_the_walk_over_stored_chunks_happens_once_and_only_with_holes(tmp_path: 
         full = file.create_dataset("full", data=noise((4, 4, 4)), chunks=(2, 2, 2))
         coding = chunk_coding(full)
         assert coding is not None
-        reader = ChunkReader(full, coding, "full")
+        reader = ChunkReader(full, coding, "full", Tally())
         region = (slice(0, 4),) * 3
         np.testing.assert_array_equal(reader.read(region, None), full[...])
         assert reader._written is None

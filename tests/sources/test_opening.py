@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 import pytest
+import tifffile
 
 from ngprecomp.errors import NotFoundError, SourceError
 from ngprecomp.sources.opening import open_source
@@ -23,8 +24,10 @@ def test_what_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_a_file_of_no_known_kind(tmp_path: Path) -> None:
-    (tmp_path / "a.h5").write_bytes(b"PK\x03\x04 and so on")
-    with pytest.raises(SourceError, match=r"a\.h5 is no HDF5, TIFF or npy file: it starts with the bytes b'PK"):
+    (tmp_path / "a.h5").write_bytes(b"not a volume at all")
+    with pytest.raises(
+        SourceError, match=r"a\.h5 is no HDF5, TIFF or npy file, nor .* it starts with the bytes b'not a vo"
+    ):
         open_source(tmp_path / "a.h5")
 
 
@@ -69,27 +72,44 @@ def channel_last_files(folder: Path, shape: tuple[int, ...]) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("shape", "doubtful"),
+    ("shape", "question"),
     [
-        ((5, 6, 7, 2), True),
-        ((5, 6, 7, 4), True),
-        ((5, 6, 7, 5), False),
-        ((5, 6, 7, 1), False),
-        ((3, 6, 7, 3), False),
-        ((2, 6, 7, 3), False),
-        ((5, 6, 3), False),
+        ((5, 6, 7, 2), "zyxc if the last axis is the channel"),
+        ((5, 6, 7, 1), "zyxc if the last axis is the channel"),
+        ((5, 3, 6, 7), "zcyx if the second axis is the channel"),
+        ((9, 6, 7, 8), "t=0,z,y,x if the first one is time"),
+        ((64, 65, 3), "yxc if the last axis is the channel"),
+        ((5, 6, 7, 5), None),
+        ((3, 6, 7, 3), None),
+        ((2, 6, 7, 3), None),
+        ((5, 6, 3), None),
+        ((64, 65, 1), None),
     ],
 )
-def test_a_last_axis_that_looks_like_the_channel_is_noted(
-    tmp_path: Path, shape: tuple[int, ...], doubtful: bool
+def test_a_shape_that_speaks_against_the_custom_is_asked_about(
+    tmp_path: Path, shape: tuple[int, ...], question: str | None
 ) -> None:
-    note = f"the last of the 4 axes has {shape[-1]} voxels only: if it is the channel, axes zyxc says so"
     for path in channel_last_files(tmp_path, shape):
-        source = open_source(path)
-        assert source.axes == ("czyx" if len(shape) == 4 else "zyx")
-        assert (note in source.notes) == doubtful
-        asked = "zyxc"[: len(shape)]
-        assert not any("channel" in note for note in open_source(path, axes=asked).notes)
+        if question is None:
+            assert open_source(path).axes == ("czyx" if len(shape) == 4 else "zyx")
+        else:
+            with pytest.raises(SourceError, match=f"names no axes.*{question}"):
+                open_source(path)
+        open_source(path, axes="zyxc"[: len(shape)])
+
+
+def test_the_order_of_a_list_is_not_silently_changed(tmp_path: Path) -> None:
+    paths = [tmp_path / "s1.tif", tmp_path / "s2.tif"]
+    for path in paths:
+        tifffile.imwrite(path, noise((9, 10)))
+    assert not any("list had another order" in note for note in open_source(paths).notes)
+    assert any("list had another order" in note for note in open_source(paths[::-1]).notes)
+
+
+def test_an_array_that_hides_voxels_is_refused() -> None:
+    hidden = np.ma.masked_array(noise((3, 4, 5)), mask=False)
+    with pytest.raises(SourceError, match="masked array"):
+        open_source(hidden, axes="zyx")
 
 
 def test_libraries_are_imported_when_they_are_needed() -> None:

@@ -144,7 +144,7 @@ def test_a_slice_of_another_shape_or_type_is_named(tmp_path: Path, odd: Any, fou
     array = list(noise((4, 9, 10)))
     array[place] = odd
     write_slices(tmp_path, array, ["s0.tif", "s1.tif", "s2.tif", "s3.tif"])
-    with pytest.raises(SourceError, match=rf"s{place}\.tif differs from 3 slices.*{found}"):
+    with pytest.raises(SourceError, match=rf"holds 3 slices of .* and 1 that differ: .*s{place}\.tif .*{found}"):
         open_source(tmp_path)
 
 
@@ -184,11 +184,79 @@ def test_a_single_file_is_what_it_is(tmp_path: Path) -> None:
 
 
 def test_nothing_to_read(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="holds no TIFF files"):
+    with pytest.raises(SourceError, match="holds no slices"):
         open_source(tmp_path)
-    with pytest.raises(SourceError, match="holds no TIFF files"):
+    with pytest.raises(SourceError, match="holds no slices"):
         open_source([])
     with pytest.raises(OptionError, match="gaps='ignore'"):
         open_source(tmp_path, gaps="ignore")
     with pytest.raises(OptionError, match="is a stack of slices"):
         open_source(tmp_path, dataset="a")
+
+
+def test_all_slices_that_differ_are_named_up_to_five(tmp_path: Path) -> None:
+    write_slices(tmp_path, noise((10, 9, 10)), [f"s{z}.tif" for z in range(10)])
+    write_slices(tmp_path, noise((7, 9, 11)), [f"s{z}.tif" for z in range(10, 17)])
+    with pytest.raises(SourceError, match=r"10 slices of .* and 7 that differ: .*s10\.tif .*s14\.tif .* and 2 more$"):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("names", "doubt"),
+    [
+        (["a_c0_z0.tif", "a_c0_z1.tif", "a_c1_z0.tif", "a_c1_z1.tif"], "a grid of 2 x 2 files"),
+        (["t0/z0.tif", "t0/z1.tif", "t1/z0.tif", "t1/z1.tif"], "a grid of 2 x 2 files"),
+        (["a_ch00.tif", "a_ch01.tif", "a_ch02.tif"], "the number after 'ch' in the names"),
+        (["scan-t1.tif", "scan-t2.tif"], "the number after 't' in the names"),
+        (["red_1.tif", "red_2.tif", "green_1.tif", "green_2.tif"], "the names are of 2 kinds"),
+        (["z0.5.tif", "z0.25.tif", "z0.75.tif", "z1.0.tif"], "look like decimal fractions"),
+        (["0a.tif", "0b.tif", "08.tif", "09.tif"], "the natural order is not the alphabetical one"),
+    ],
+)
+def test_files_that_may_be_channels_or_points_in_time_are_asked_about(
+    tmp_path: Path, names: list[str], doubt: str
+) -> None:
+    for folder in {(tmp_path / name).parent for name in names}:
+        folder.mkdir(exist_ok=True)
+    array = noise((len(names), 9, 10))
+    write_slices(tmp_path, array, names)
+    paths = [tmp_path / name for name in names]
+    with pytest.raises(SourceError, match=rf"{doubt}.*name one set of slices by a glob"):
+        open_source(paths)
+    if "kinds" not in doubt:
+        check_reads(open_source(paths, gaps="close"), xyzc(array, "zyx"))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["sect1.tif", "sect2.tif"],
+        ["FIB_23-06-29_001256_0.tif", "FIB_23-06-29_001432_0.tif", "FIB_23-06-30_000101_0.tif"],
+        ["w1_s8.tif", "w1_s9.tif", "w2_s1.tif"],
+    ],
+)
+def test_other_numbers_in_the_names_raise_no_doubt(tmp_path: Path, names: list[str]) -> None:
+    array = noise((len(names), 9, 10))
+    write_slices(tmp_path, array, names)
+    check_reads(open_source(tmp_path), xyzc(array, "zyx"))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("flag", [0, 1])
+def test_the_full_page_is_taken_where_the_other_is_a_thumbnail(tmp_path: Path, place: int, flag: int) -> None:
+    array = noise((3, 40, 50))
+    for z, page in enumerate(array):
+        images = [(page, 0)]
+        images.insert(place, (page[::4, ::4].copy(), flag))
+        with tifffile.TiffWriter(tmp_path / f"s{z}.tif") as file:
+            for image, kind in images:
+                file.write(image, photometric="minisblack", subfiletype=kind, metadata=None, compression="zlib")
+    check_reads(open_source(tmp_path), xyzc(array, "zyx"))
+
+
+def test_slices_may_be_mirrored(tmp_path: Path) -> None:
+    array = noise((3, 9, 10))
+    write_slices(tmp_path, array, ["s0.tif", "s1.tif", "s2.tif"])
+    source = open_source(tmp_path, axes="-z,y,-x")
+    assert any("the volume's z 0 is the file's z 2" in note for note in source.notes)
+    check_reads(source, xyzc(array[::-1, :, ::-1], "zyx"))

@@ -324,3 +324,10 @@ def test_a_header_without_pages(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.tif").write_bytes(data)
     with pytest.raises(SourceError, match=r"a\.tif"):
         open_source(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_point_in_time_is_chosen_by_axes(tmp_path: Path, compression: str | None) -> None:
+    array = noise((3, 4, 5, 6))
+    path = write(tmp_path / "a.tif", array, metadata={"axes": "TZYX"}, compression=compression)
+    check_reads(open_source(path, axes="t=2,z,-y,x"), xyzc(array[2, :, ::-1], "zyx"))
