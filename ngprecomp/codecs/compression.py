@@ -19,7 +19,8 @@ Buffer = bytes | bytearray | memoryview
 GzipMethod = Literal["isal", "libdeflate"]
 
 _DEFAULT_AND_HIGHEST_LEVEL: dict[str, tuple[int, int]] = {"isal": (2, 3), "libdeflate": (6, 12)}
-_XZ_MEMORY = 128 << 20  # the highest preset needs 65 MiB; a damaged header can ask for 4 GiB
+_GZIP_WINDOW = 31  # zlib's way to ask for a gzip header and a window of 32 KiB
+_XZ_MEMORY = 66 << 20  # the highest preset needs 65 MiB; a damaged header can ask for 4 GiB
 
 
 def compress(data: Buffer, encoding: str | None, level: int | None = None, *, method: GzipMethod = "isal") -> bytes:
@@ -52,9 +53,12 @@ def compress(data: Buffer, encoding: str | None, level: int | None = None, *, me
     if not 0 <= level <= highest:
         raise OptionError(f"the level of gzip by {method} must be 0 to {highest}, found {level}")
     if method == "isal":
-        from isal import igzip
+        from isal import isal_zlib
 
-        return igzip.compress(data, level, mtime=0)
+        # Not igzip.compress: on several threads one of a thousand results differed (isal 1.9.1), and the bytes of a
+        # stored object depend on its voxels alone.
+        stream = isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP_WINDOW)
+        return bytes(stream.compress(data) + stream.flush())
     import imagecodecs
 
     return bytes(imagecodecs.gzip_encode(bytes(data), level=level))

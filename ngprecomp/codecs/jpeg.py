@@ -48,14 +48,26 @@ def decode(data: bytes, shape: pixels.Shape, dtype: DTypeLike) -> NDArray[Any]:
         When the header promises other pixels than the chunk needs (found before anything is decoded), the
         image is cut off or libjpeg-turbo refuses it. JPEG has no checksum: some damage only changes voxels.
     """
-    header, scans_at = _read_header(data)
-    header.expect("jpeg", shape, dtype)
-    if data.rfind(_END) < scans_at:  # libjpeg would fill the missing part with grey
-        raise DecodeError(f"the jpeg chunk of {len(data)} bytes is cut off: it has no end-of-image marker")
+    header = check(data, shape, dtype)
     import imagecodecs
 
     image = np.empty(header.layout, dtype)
     return pixels.to_voxels(pixels.decode_image("jpeg", imagecodecs.jpeg8_decode, data, image), shape)
+
+
+def check(data: bytes, shape: pixels.Shape, dtype: DTypeLike) -> pixels.ImageHeader:
+    """Return the header of a JPEG chunk, without decoding it.
+
+    Raises
+    ------
+    DecodeError
+        When the header promises other pixels than the chunk needs, or the image is cut off.
+    """
+    header, scans_at = _read_header(data)
+    header.expect("jpeg", shape, dtype)
+    if data.rfind(_END) < scans_at:  # libjpeg would fill the missing part with grey
+        raise DecodeError(f"the jpeg chunk of {len(data)} bytes is cut off: it has no end-of-image marker")
+    return header
 
 
 def _read_header(data: bytes) -> tuple[pixels.ImageHeader, int]:

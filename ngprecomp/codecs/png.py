@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +64,26 @@ def decode(data: bytes, shape: pixels.Shape, dtype: DTypeLike) -> NDArray[Any]:
 
     image = np.empty(header.layout, np.dtype(dtype).newbyteorder("="))
     return pixels.to_voxels(pixels.decode_image("png", imagecodecs.png_decode, data, image), shape)
+
+
+def check(data: bytes, shape: pixels.Shape, dtype: DTypeLike) -> None:
+    """Look at the header and the checksums of a PNG chunk, without decoding it.
+
+    Raises
+    ------
+    DecodeError
+        When the header promises other pixels than the chunk needs, or a part is damaged or missing.
+    """
+    _read_header(data).expect("png", shape, dtype)
+    at, kind = len(_SIGNATURE), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack(">I4s", data[at : at + 8].ljust(8, b"\0"))
+        end = at + 8 + length
+        if end + 4 > len(data):
+            raise DecodeError(f"the png chunk of {len(data)} bytes is cut off: it has no part IEND")
+        if zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise DecodeError(f"the png chunk of {len(data)} bytes is damaged: the checksum at byte {end} is wrong")
+        at = end + 4
 
 
 def _read_header(data: bytes) -> pixels.ImageHeader:

@@ -14,11 +14,14 @@ import numpy as np
 from numba import config
 
 from ngprecomp.errors import OptionError
+from ngprecomp.kernels.combining import KERNELS, combine
 from ngprecomp.kernels.compressed_segmentation import decode_channel, encode_channel, words_needed
 from ngprecomp.kernels.downsample import DTYPES, METHODS, downsample
 from ngprecomp.kernels.downsample_mode import mode_of_pairs
+from ngprecomp.kernels.label_statistics import label_statistics
 from ngprecomp.kernels.morton import compressed_morton_code, grid_positions
 from ngprecomp.kernels.murmur3 import murmurhash3_x86_128
+from ngprecomp.kernels.rescale import look_up
 from ngprecomp.kernels.reversal import WORDS, fortran_ordered, tile_side
 
 if TYPE_CHECKING:
@@ -55,7 +58,14 @@ def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
         yield f"compressed_segmentation of {dtype}", partial(_warm_compressed_segmentation, dtype)
     for itemsize in WORDS:
         yield f"axis reversal of {itemsize} bytes", partial(_warm_reversal, itemsize)
+        yield f"statistics of labels of {itemsize} bytes", partial(_warm_label_statistics, itemsize)
+    for itemsize, entry in itertools.product((1, 2), (1, 2, 4)):
+        yield f"contrast from {itemsize} to {entry} bytes", partial(_warm_contrast, itemsize, entry)
+    for dtype, mode in itertools.product(DTYPES, KERNELS):
+        yield f"combining {dtype} by {mode}", partial(_warm_combining, dtype, mode)
     for dtype, method in itertools.product(DTYPES, METHODS):
+        if method == "thin" and not dtype.startswith("uint"):
+            continue  # the others are viewed as unsigned, or refused
         yield f"downsampling of {dtype} by {method}", partial(_warm_downsample, dtype, method)
 
 
@@ -74,6 +84,18 @@ def _warm_compressed_segmentation(dtype: str) -> None:
 def _warm_reversal(itemsize: int) -> None:
     side = tile_side(itemsize)
     fortran_ordered(np.zeros((side, side, side), f"u{itemsize}"))
+
+
+def _warm_label_statistics(itemsize: int) -> None:
+    label_statistics(np.zeros(SIZE, f"u{itemsize}"))
+
+
+def _warm_contrast(itemsize: int, entry: int) -> None:
+    look_up(np.zeros(1 << 8 * itemsize, f"u{entry}"), np.zeros(1, f"u{itemsize}"), np.empty(1, f"u{entry}"))
+
+
+def _warm_combining(dtype: str, mode: str) -> None:
+    combine(np.zeros(1, dtype), np.zeros(1, dtype), mode)
 
 
 def _warm_downsample(dtype: str, method: str) -> None:

@@ -1,6 +1,8 @@
 import gzip
 import lzma
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import imagecodecs
 import numpy as np
@@ -41,6 +43,15 @@ def test_the_header_holds_neither_time_nor_name(method):
         == compress(memoryview(PLAIN), "gzip", method=method)
         == stored
     )
+
+
+@pytest.mark.parametrize("method", ["isal", "libdeflate"])
+def test_equal_data_give_equal_bytes_on_any_thread(method):
+    sizes = np.random.default_rng(0).integers(1, 3000, 3000)
+    parts = [np.random.default_rng(k).integers(0, 4, n, "uint8").tobytes() for k, n in enumerate(sizes)]
+    alone = [compress(part, "gzip", method=method) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(partial(compress, encoding="gzip", method=method), parts)) == alone
 
 
 @pytest.mark.parametrize("encoding", [None, "", "raw"])
