@@ -66,3 +66,15 @@ def decode_chunk_into(place: Place, position: Triple, encoded: bytes, part: Box,
     shape = place.chunk_shape(position)
     with place.naming(position):
         table.decode_into(encoding_of(place.scale), encoded, shape, out, at=at, lo=part.lo, size=part.size)
+
+
+def check_chunk(place: Place, position: Triple, encoded: bytes) -> None:
+    """Look whether bytes are an encoded chunk, as far as that shows without decoding an image.
+
+    Raises
+    ------
+    DecodeError
+        They are not; the sentence names the chunk.
+    """
+    with place.naming(position):
+        table.check(encoding_of(place.scale), encoded, place.chunk_shape(position), place.dtype)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.place import PLAIN_GZIP
 from ngprecomp.codecs.compression import GzipMethod, compress, decompress
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def deflate_chunk(place: Place, encoded: bytes) -> bytes:
     compression = place.scale.sharding.data_encoding if place.scale.sharding else place.compression
     if compression in ("", "raw"):
         return encoded
+    if compression == PLAIN_GZIP:
+        compression = "gzip"
     if place.compress_level is not None:
         return compress(encoded, compression, method="libdeflate", level=place.compress_level)
     return compress(encoded, compression, method=gzip_method(place.scale.encoding))

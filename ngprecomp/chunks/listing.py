@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from ngprecomp.chunks.unsharded import SUFFIXES
+from ngprecomp.chunks.place import PLAIN_GZIP
+from ngprecomp.chunks.unsharded import SUFFIXES, is_gzip
+from ngprecomp.errors import KeyNotFoundError
 from ngprecomp.format.names import parse_chunk_name, parse_shard_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ngprecomp.chunks.place import Place
+
+SIGNATURE_BYTES = 3
 
 
 def chunk_files(place: Place) -> Iterator[str]:
@@ -27,10 +32,27 @@ def has_chunks(place: Place) -> bool:
 
 
 def writable_compression(place: Place) -> str:
-    """Return how new chunk files of a scale are compressed: gzip if the first that is found is, else not at all."""
+    """Return how new chunk files of a scale are compressed, as `Place.compression` says it.
+
+    That is gzip if the first file that is found is, under the same kind of name, else none.
+    """
     if place.scale.sharding is not None:
         return ""
-    return "gzip" if _suffix(next(chunk_files(place), "")) == ".gz" else ""
+    for key in chunk_files(place):
+        if _suffix(key):
+            return "gzip" if _suffix(key) == ".gz" else ""
+        try:
+            size = place.store.stat(key).size
+            (head,) = place.store.get_ranges(key, [0], [min(size, SIGNATURE_BYTES)])
+        except KeyNotFoundError:  # another writer has removed it
+            continue
+        return PLAIN_GZIP if is_gzip(place, head, size, _raw_bytes(place, key)) else ""
+    return ""
+
+
+def _raw_bytes(place: Place, key: str) -> int:
+    cell = parse_chunk_name(key[len(place.key("")) :])
+    return math.prod(cell.size) * place.dtype.itemsize * place.num_channels if cell else 0
 
 
 def _is_chunk(place: Place, name: str) -> bool:

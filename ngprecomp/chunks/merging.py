@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,15 +19,23 @@ Change = tuple[int, bytes | None]
 COPY_BYTES = 8 << 20
 
 
-def merge_shard(place: Place, number: int, changes: Iterable[Change], *, durable: bool = False) -> None:
+def merge_shard(
+    place: Place, number: int, changes: Iterable[Change], *, ordered: bool = True, durable: bool = False
+) -> None:
     """Replace, add and remove (None) chunks of a shard; the others are copied as they are stored.
 
-    `changes` come in ascending order of their chunk ids; memory is one change and `COPY_BYTES`. The caller holds the
-    lock of the shard's key.
+    Changes that are `ordered` come in ascending order of their chunk ids; others are sorted on the disk, which takes
+    one more copy. Memory is one change and `COPY_BYTES`. The caller holds the lock of the shard's key.
     """
+    changes = iter(changes)
+    first = next(changes, None)
+    if first is None:
+        return
     shard = open_shard(place, number)
+    kept = _kept(shard) if shard else iter(())
+    join = _merged if ordered else _appended
     with ShardWriter(place.store, place.shard_key(number), place.sharding, durable=durable) as writer:
-        for chunk_id, stored in _merged(_kept(shard) if shard else iter(()), iter(changes)):
+        for chunk_id, stored in join(kept, chain([first], changes)):
             if stored is not None:
                 writer.add(chunk_id, stored)
 
@@ -42,6 +51,15 @@ def _kept(shard: ShardFile) -> Iterator[Change]:
         parts = shard.ranges(starts[first:end].tolist(), sizes[first:end].tolist())
         yield from zip(ids[first:end].tolist(), parts, strict=True)
         first = end
+
+
+def _appended(kept: Iterator[Change], changes: Iterator[Change]) -> Iterator[Change]:
+    """Yield the changes as they come, then the chunks that they leave alone."""
+    changed: set[int] = set()
+    for change in changes:
+        changed.add(change[0])
+        yield change
+    yield from (old for old in kept if old[0] not in changed)
 
 
 def _merged(kept: Iterator[Change], changes: Iterator[Change]) -> Iterator[Change]:

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from ngprecomp.format.sharding import Sharding
     from ngprecomp.storage.protocol import Store
 
+PLAIN_GZIP = "plain-gzip"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """One scale in one store: `folder` is its key resolved to a prefix of the store, without a trailing slash.
 
-    `compression` names the outer compression of new unsharded chunks (``""`` none, ``"gzip"``); `compress_level` is
-    the level of any gzip, None for the default of the encoding. `store_zeros` keeps chunks that become all zero.
+    `compression` names the outer compression of new unsharded chunks: ``""`` none, ``"gzip"`` under names that end in
+    ``.gz`` as CloudVolume's, ``"plain-gzip"`` under names without a suffix as ndm's. `compress_level` is the level of
+    any gzip, None for the default of the encoding. `store_zeros` keeps chunks that become all zero.
     """
 
     store: Store

@@ -1,21 +1,20 @@
-"""Read one encoded chunk, sharded or not behind one call."""
+"""Read encoded chunks, sharded or not behind one call."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.deflating import inflate_chunk
-from ngprecomp.chunks.sharded import read_sharded
+from ngprecomp.chunks.limits import encoded_limit
+from ngprecomp.chunks.sharded import read_together
 from ngprecomp.chunks.unsharded import read_unsharded
-from ngprecomp.format.grid import ceil_div
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from ngprecomp.chunks.cache import LruCache
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
-
-IMAGE_OVERHEAD = 1 << 16  # headers and tables of a jpeg, png or jxl
 
 
 def read_encoded(place: Place, position: Triple, cache: LruCache | None = None) -> bytes | None:
@@ -26,21 +25,29 @@ def read_encoded(place: Place, position: Triple, cache: LruCache | None = None) 
     DecodeError
         The file, the shard or an index is damaged; the sentence names the chunk.
     """
-    limit = encoded_limit(place, position)
-    with place.naming(position):
-        if place.scale.sharding is None:
-            return read_unsharded(place, position, limit)
-        stored = read_sharded(place, position, cache)
-        return None if stored is None else inflate_chunk(place, stored, limit)
+    (encoded,) = read_batch(place, [position], cache)
+    return encoded
 
 
-def encoded_limit(place: Place, position: Triple) -> int:
-    """Return the bytes that an encoded chunk can have at most: what inflates to more is damaged."""
-    shape = place.chunk_shape(position)
-    voxels, itemsize = math.prod(shape), place.dtype.itemsize
-    block = place.scale.compressed_segmentation_block_size
-    if block is None:
-        return voxels * itemsize + (0 if place.scale.encoding == "raw" else voxels * itemsize + IMAGE_OVERHEAD)
-    blocks = math.prod(map(ceil_div, shape, block)) * place.num_channels
-    # Per block a header of 8 bytes, at most 4 bytes of index and one table entry for each of its voxels.
-    return 4 * place.num_channels + blocks * (8 + math.prod(block) * (4 + itemsize))
+def read_batch(place: Place, positions: Sequence[Triple], cache: LruCache | None = None) -> Iterator[bytes | None]:
+    """Yield the encoded chunks at grid positions, None for those that are absent.
+
+    Those of a sharded scale lie in one shard: their bytes are fetched together, and held until they are taken.
+
+    Raises
+    ------
+    DecodeError
+        As for one chunk.
+    """
+    if place.scale.sharding is None:
+        for position in positions:
+            with place.naming(position):
+                encoded = read_unsharded(place, position, encoded_limit(place, position))
+            yield encoded
+        return
+    with place.naming(positions[0]):
+        stored = read_together(place, positions, cache)
+    for position, one in zip(positions, stored, strict=True):
+        with place.naming(position):
+            inflated = None if one is None else inflate_chunk(place, one, encoded_limit(place, position))
+        yield inflated

@@ -34,8 +34,11 @@ class ShardSet(Protocol):
         """Publish nothing more."""
 
 
-def shard_set(place: Place, positions: Box, *, spool_dir: str | None = None) -> ShardSet:
-    """Return a writer for the shards over a box of grid positions, open at once or spooled when they are too many."""
+def shard_set(place: Place, positions: Box, *, spool_dir: str | None = None, durable: bool = False) -> ShardSet:
+    """Return a writer for the shards over a box of grid positions, open at once or spooled when they are too many.
+
+    What is `durable` survives a loss of power as soon as it is closed.
+    """
     sharding = place.sharding
     shape = chunks_per_shard(sharding, place.grid.shape)
     if shape is None:
@@ -45,18 +48,21 @@ def shard_set(place: Place, positions: Box, *, spool_dir: str | None = None) -> 
             ceil_div(hi, step) - lo // step for lo, hi, step in zip(positions.lo, positions.hi, shape, strict=True)
         )
         count = x * y * z
-    return OpenShards(place) if count <= OPEN_SHARDS else SpooledShards(place, spool_dir)
+    kind = OpenShards if count <= OPEN_SHARDS else SpooledShards
+    return kind(place, spool_dir, durable=durable)
 
 
-def _writer(place: Place, number: int) -> ShardWriter:
-    return ShardWriter(place.store, place.shard_key(number), place.sharding)
+def _writer(place: Place, number: int, spool_dir: str | None, *, durable: bool) -> ShardWriter:
+    return ShardWriter(place.store, place.shard_key(number), place.sharding, durable=durable, spool_dir=spool_dir)
 
 
 class OpenShards:
     """Shards that are all open: each chunk goes to its file at once."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, spool_dir: str | None = None, *, durable: bool = False) -> None:
         self._place = place
+        self._spool_dir = spool_dir
+        self._durable = durable
         self._writers: dict[int, ShardWriter] = {}
 
     def add(self, chunk_id: int, stored: Buffer) -> None:
@@ -64,7 +70,7 @@ class OpenShards:
         numbers, _ = locate(self._place.sharding, np.array([chunk_id], np.uint64))
         number = int(numbers[0])
         if number not in self._writers:
-            self._writers[number] = _writer(self._place, number)
+            self._writers[number] = _writer(self._place, number, self._spool_dir, durable=self._durable)
         self._writers[number].add(chunk_id, stored)
 
     def close(self) -> None:
@@ -83,8 +89,10 @@ class OpenShards:
 class SpooledShards:
     """Shards too many to be open at once: chunks wait in one temporary file and are sorted into shards on close."""
 
-    def __init__(self, place: Place, spool_dir: str | None = None) -> None:
+    def __init__(self, place: Place, spool_dir: str | None = None, *, durable: bool = False) -> None:
         self._place = place
+        self._spool_dir = spool_dir
+        self._durable = durable
         self._spool = tempfile.TemporaryFile(dir=spool_dir)  # noqa: SIM115  `discard` closes it
         self._end = 0
         self._ids, self._starts, self._sizes = array("Q"), array("Q"), array("Q")
@@ -115,7 +123,7 @@ class SpooledShards:
         self._spool.close()
 
     def _write(self, number: int, members: list[int]) -> None:
-        with _writer(self._place, number) as writer:
+        with _writer(self._place, number, self._spool_dir, durable=self._durable) as writer:
             for member in members:
                 self._spool.seek(self._starts[member])
                 writer.add(self._ids[member], self._spool.read(self._sizes[member]))
@@ -127,9 +135,9 @@ class ShardSets:
     def __init__(self) -> None:
         self._sets: list[ShardSet] = []
 
-    def open(self, place: Place, positions: Box, *, spool_dir: str | None = None) -> ShardSet:
+    def open(self, place: Place, positions: Box, *, spool_dir: str | None = None, durable: bool = False) -> ShardSet:
         """Return a new shard set that this context closes."""
-        self._sets.append(shard_set(place, positions, spool_dir=spool_dir))
+        self._sets.append(shard_set(place, positions, spool_dir=spool_dir, durable=durable))
         return self._sets[-1]
 
     def __enter__(self) -> Self:

@@ -25,11 +25,14 @@ class ShardWriter:
     on the chunks alone (volume.md, "Sharded chunk storage").
     """
 
-    def __init__(self, store: Store, key: str, sharding: Sharding, *, durable: bool = False) -> None:
+    def __init__(
+        self, store: Store, key: str, sharding: Sharding, *, durable: bool = False, spool_dir: str | None = None
+    ) -> None:
         self._store = store
         self._key = key
         self._sharding = sharding
         self._durable = durable
+        self._spool_dir = spool_dir
         self._index_bytes = 16 << sharding.minishard_bits
         self._ids, self._starts, self._sizes = array("Q"), array("Q"), array("Q")
         self._writer = self._begin()
@@ -65,7 +68,7 @@ class ShardWriter:
         self._writer.discard()
 
     def _begin(self) -> Writer:
-        writer = self._store.writer(self._key, durable=self._durable)
+        writer = self._store.writer(self._key, durable=self._durable, spool_dir=self._spool_dir)
         writer.append(bytes(self._index_bytes))
         return writer
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ngprecomp.chunks.deflating import inflate_index
+from ngprecomp.chunks.limits import encoded_limit, minishard_limit, stored_limit
 from ngprecomp.errors import ChangedError, DecodeError, KeyNotFoundError
 from ngprecomp.format.shard_index import (
     CHUNK_BYTES,
@@ -16,10 +17,12 @@ from ngprecomp.format.shard_index import (
     decode_minishard_index,
     decode_shard_index,
 )
-from ngprecomp.format.sharding import Sharding, locate, max_chunks_per_minishard
+from ngprecomp.format.sharding import Sharding, locate
 from ngprecomp.kernels.morton import compressed_morton_code
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
     from ngprecomp.chunks.cache import LruCache
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
@@ -43,45 +46,93 @@ class ShardFile:
 
     def minishard(self, number: int, cache: LruCache | None = None) -> MinishardIndex | None:
         """Return the index of a minishard, None if it is empty."""
-        name = ("minishard", self.key, self.stat.version, number)
-        cached = cache.get(name) if cache else None
-        if isinstance(cached, MinishardIndex):
-            return cached
-        found = self._indices(number, 1)
-        if not found:
-            return None
+        return self.minishards({number}, cache).get(number)
+
+    def minishards(self, numbers: set[int], cache: LruCache | None = None) -> dict[int, MinishardIndex]:
+        """Return the indices of some minishards by their numbers, without the empty ones."""
+        known: dict[int, MinishardIndex] = {}
+        for number in numbers:
+            cached = cache.get(self._name(number)) if cache else None
+            if isinstance(cached, MinishardIndex):
+                known[number] = cached
+        missing = sorted(numbers - set(known))
+        if not missing:
+            return known
+        # Not bounded by the file: of one that is cut off, the chunks before the cut are still read.
+        found = self._indices(missing, file_bytes=None)
         if cache:
-            cache.add(name, found[0], sum(column.nbytes for column in found[0]))
-        return found[0]
+            for number, index in found.items():
+                cache.add(self._name(number), index, sum(column.nbytes for column in index))
+        return known | found
 
     def chunks(self) -> MinishardIndex:
-        """Return all chunks of the shard in ascending order of their ids."""
-        columns = zip(_NO_CHUNKS, *self._indices(0, self.sharding.minishard_count), strict=True)
+        """Return all chunks of the shard in ascending order of their ids; none of them may be in a wrong minishard."""
+        indices = self._indices(range(self.sharding.minishard_count), file_bytes=self.stat.size)
+        for number, index in indices.items():
+            self._require_own(number, index)
+        columns = zip(_NO_CHUNKS, *indices.values(), strict=True)
         ids, starts, sizes = map(np.concatenate, columns)
         order = np.argsort(ids)
         return MinishardIndex(ids[order], starts[order], sizes[order])
 
-    def _indices(self, first: int, count: int) -> list[MinishardIndex]:
-        """Return the indices of `count` minishards from `first` on, without the empty ones."""
+    def require_sound(self, chunk_id: int, start: int, size: int, limit: int) -> None:
+        """Refuse a chunk whose stored bytes leave the file or are more than `limit`."""
+        if start + size > self.stat.size or size > limit:
+            raise DecodeError(
+                f"shard {self.key} in {self.place.store.url}: chunk {chunk_id} is listed with {size} bytes from byte "
+                f"{start}: expected at most {limit} in a file of {self.stat.size} bytes"
+            )
+
+    def _name(self, number: int) -> tuple[Hashable, ...]:
+        """Return the name of a minishard in a cache."""
+        return "minishard", self.key, self.stat.version, number
+
+    def _indices(self, numbers: Sequence[int], *, file_bytes: int | None) -> dict[int, MinishardIndex]:
+        """Return the indices of minishards, given in ascending order, by their numbers, without the empty ones."""
         front = ENTRY_BYTES * self.sharding.minishard_count
-        limit = max_chunks_per_minishard(self.sharding, self.place.grid.shape)
+        limit = minishard_limit(self.place)
         try:
             if self.stat.size < front:
                 raise DecodeError(f"expected a shard index of {front} bytes, found a file of {self.stat.size} bytes")
-            entries = self.ranges([ENTRY_BYTES * first], [ENTRY_BYTES * count])[0]
-            bounds = decode_shard_index(entries, count, index_bytes=front, file_bytes=self.stat.size)
-            starts, ends = bounds[bounds[:, 0] < bounds[:, 1]].T
-            return [
-                decode_minishard_index(
+            entries = self._entries(numbers)
+            bounds = decode_shard_index(entries, len(numbers), index_bytes=front, file_bytes=self.stat.size)
+            used = np.flatnonzero(bounds[:, 0] < bounds[:, 1])
+            starts, ends = bounds[used].T
+            if (ends - starts).max(initial=0) > stored_limit(CHUNK_BYTES * limit):
+                raise DecodeError(
+                    f"expected minishards of at most {limit} chunks, found one of {(ends - starts).max()} bytes"
+                )
+            packed = self.ranges(starts.tolist(), (ends - starts).tolist())
+            return {
+                numbers[at]: decode_minishard_index(
                     inflate_index(stored, self.sharding, CHUNK_BYTES * limit),
                     front,
                     max_entries=limit,
-                    file_bytes=self.stat.size,
+                    file_bytes=file_bytes,
                 )
-                for stored in self.ranges(starts.tolist(), (ends - starts).tolist())
-            ]
+                for at, stored in zip(used.tolist(), packed, strict=True)
+            }
         except DecodeError as error:
             raise DecodeError(f"shard {self.key} in {self.place.store.url}: {error}") from error
+
+    def _entries(self, numbers: Sequence[int]) -> bytes:
+        """Return the entries of the shard index for some minishards, read with those between them."""
+        first, last = numbers[0], numbers[-1]
+        (entries,) = self.ranges([ENTRY_BYTES * first], [ENTRY_BYTES * (last + 1 - first)])
+        if len(entries) == ENTRY_BYTES * len(numbers):
+            return entries
+        begins = (ENTRY_BYTES * (number - first) for number in numbers)
+        return b"".join(entries[begin : begin + ENTRY_BYTES] for begin in begins)
+
+    def _require_own(self, number: int, index: MinishardIndex) -> None:
+        """Refuse a minishard that lists a chunk of another one: no reader finds it there."""
+        _, minishards = locate(self.sharding, index.ids)
+        foreign = index.ids[minishards != np.uint64(number)]
+        if foreign.size:
+            raise DecodeError(
+                f"shard {self.key} in {self.place.store.url}: chunk {foreign[0]} is listed in minishard {number}, "
+                f"where it does not belong"
+            )
 
 
 _NO_CHUNKS = MinishardIndex(np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -97,25 +148,46 @@ def open_shard(place: Place, number: int) -> ShardFile | None:
 
 
 def read_sharded(place: Place, position: Triple, cache: LruCache | None = None) -> bytes | None:
-    """Return the bytes of a chunk as its shard stores them, None if the chunk or its shard is absent.
+    """Return the bytes of a chunk as its shard stores them, None if the chunk or its shard is absent."""
+    return read_together(place, [position], cache)[0]
 
-    A shard that is replaced between two looks at it is looked at again.
+
+def read_together(place: Place, positions: Sequence[Triple], cache: LruCache | None = None) -> list[bytes | None]:
+    """Return the bytes of chunks of one shard as it stores them, None for those that are absent.
+
+    What of them lies together is read together. A shard that is replaced between two looks at it is looked at again.
     """
-    ids = compressed_morton_code([position], place.grid.shape)
+    ids = compressed_morton_code(positions, place.grid.shape)
     numbers, minishards = locate(place.sharding, ids)
-    wanted = int(numbers[0]), int(minishards[0]), int(ids[0])
+    number = int(numbers[0])
+    assert np.all(numbers == numbers[0]), "the chunks lie in several shards"
+    limits = [stored_limit(encoded_limit(place, position)) for position in positions]
+    wanted = list(zip(ids.tolist(), minishards.tolist(), limits, strict=True))
     for _ in range(ATTEMPTS - 1):
         try:
-            return _read_once(place, *wanted, cache)
+            return _read_once(place, number, wanted, cache)
         except (KeyNotFoundError, ChangedError):
             continue
-    return _read_once(place, *wanted, cache)
+    return _read_once(place, number, wanted, cache)
 
 
-def _read_once(place: Place, number: int, minishard: int, chunk_id: int, cache: LruCache | None) -> bytes | None:
+def _read_once(
+    place: Place, number: int, wanted: list[tuple[int, int, int]], cache: LruCache | None
+) -> list[bytes | None]:
+    """Return chunks of a shard by id, minishard and greatest size."""
+    stored: list[bytes | None] = [None] * len(wanted)
     shard = open_shard(place, number)
-    index = shard.minishard(minishard, cache) if shard else None
-    found = index.find(chunk_id) if index else None
-    if shard is None or found is None:
-        return None
-    return shard.ranges([found[0]], [found[1]])[0]
+    if shard is None:
+        return stored
+    indices = shard.minishards({minishard for _, minishard, _ in wanted}, cache)
+    found: dict[int, tuple[int, int]] = {}
+    for at, (chunk_id, minishard, limit) in enumerate(wanted):
+        listed = indices[minishard].find(chunk_id) if minishard in indices else None
+        if listed is not None:
+            shard.require_sound(chunk_id, *listed, limit)
+            found[at] = listed
+    if found:
+        parts = shard.ranges([start for start, _ in found.values()], [size for _, size in found.values()])
+        for at, part in zip(found, parts, strict=True):
+            stored[at] = part
+    return stored

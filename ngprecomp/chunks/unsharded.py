@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.limits import stored_limit
+from ngprecomp.chunks.place import PLAIN_GZIP
 from ngprecomp.codecs.compression import decompress, sniff_gzip
 from ngprecomp.errors import DecodeError, KeyNotFoundError
 from ngprecomp.format.names import chunk_name
@@ -11,10 +13,10 @@ from ngprecomp.format.names import chunk_name
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
-    from ngprecomp.storage.protocol import Buffer, Stored
+    from ngprecomp.storage.protocol import Buffer
 
 SUFFIXES = {"": "", ".gz": "gzip", ".br": "br", ".zstd": "zstd", ".xz": "xz"}
-SUFFIX_OF = {compression: suffix for suffix, compression in SUFFIXES.items()}
+SUFFIX_OF = {PLAIN_GZIP: "", **{compression: suffix for suffix, compression in SUFFIXES.items()}}
 
 
 def chunk_key(place: Place, position: Triple) -> str:
@@ -25,30 +27,46 @@ def chunk_key(place: Place, position: Triple) -> str:
 def read_unsharded(place: Place, position: Triple, limit: int) -> bytes | None:
     """Return the encoded chunk with any outer compression removed, None when it is absent.
 
+    Raises
+    ------
+    DecodeError
+        The file is empty, or does not inflate to at most `limit` bytes.
+    """
+    found = read_file(place, position, limit)
+    if found is None:
+        return None
+    data, compression = found
+    return decompress(data, compression, limit) if compression else data
+
+
+def read_file(place: Place, position: Triple, limit: int) -> tuple[bytes, str] | None:
+    """Return the file of a chunk and its outer compression (``""``: none), None when it is absent.
+
     The plain name comes first, then the suffixes that CloudVolume appends; gzip bytes under the plain name (as ndm
     writes them) are recognised by their signature.
 
     Raises
     ------
     DecodeError
-        The file is empty, or does not inflate to at most `limit` bytes.
+        The file is empty.
+    StorageError
+        It is larger than a chunk of `limit` bytes can be.
     """
     for suffix, compression in SUFFIXES.items():
         try:
-            stored = place.store.get(chunk_key(place, position) + suffix)
+            stored = place.store.get(chunk_key(place, position) + suffix, limit=stored_limit(limit))
         except KeyNotFoundError:
             continue
-        return _inflated(place, stored, compression, limit)
+        if not stored.data:
+            raise DecodeError("expected an encoded chunk, found a file of 0 bytes")
+        sniffed = "gzip" if is_gzip(place, stored.data, len(stored.data), limit) else ""
+        return stored.data, compression or stored.content_encoding or sniffed
     return None
 
 
-def _inflated(place: Place, stored: Stored, compression: str, limit: int) -> bytes:
-    if not stored.data:
-        raise DecodeError("expected an encoded chunk, found a file of 0 bytes")
-    compression = compression or stored.content_encoding or ""
-    if not compression and sniff_gzip(stored.data) and (place.scale.encoding != "raw" or len(stored.data) != limit):
-        compression = "gzip"
-    return decompress(stored.data, compression, limit) if compression else stored.data
+def is_gzip(place: Place, head: bytes, size: int, limit: int) -> bool:
+    """Whether a chunk's file of `size` bytes, of `limit` bytes where it is raw, is gzip by its first bytes `head`."""
+    return sniff_gzip(head) and (place.scale.encoding != "raw" or size != limit)
 
 
 def write_unsharded(place: Place, position: Triple, data: Buffer | None, *, durable: bool = False) -> None:

@@ -141,7 +141,7 @@ def decode_minishard_index(
     count = len(data) // CHUNK_BYTES
     if max_entries is not None and count > max_entries:
         raise DecodeError(f"expected a minishard of at most {max_entries} chunks, found {count}")
-    rows = np.frombuffer(data, _UINT64).astype(np.uint64).reshape(3, count)
+    rows = np.frombuffer(data, _UINT64).astype(np.uint64, copy=False).reshape(3, count)
     ids = np.cumsum(rows[0], dtype=np.uint64)
     sizes = rows[2]
     ends = np.uint64(index_bytes) + np.cumsum(rows[1] + sizes, dtype=np.uint64)

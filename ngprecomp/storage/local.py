@@ -16,7 +16,7 @@ from ngprecomp.storage.files import nothing_at, opened, read_at, status_of
 from ngprecomp.storage.keys import folder_to_list, path_to_read, path_to_write
 from ngprecomp.storage.local_writer import LocalWriter
 from ngprecomp.storage.protocol import Stat, Stored
-from ngprecomp.storage.ranges import join_ranges, require_inside
+from ngprecomp.storage.ranges import join_ranges, require_inside, require_size
 from ngprecomp.storage.temporary import Temporary, is_abandoned, is_temporary
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class LocalStore:
     def __post_init__(self) -> None:
         if os.name == "nt":
             raise StorageError(f"cannot open {self.root}: folders need Linux or macOS; on Windows use WSL")
+        if "\0" in self.root:
+            raise StorageError(f"no folder can be called {self.root!r}: the name has a zero byte")
         # '..' after a link leads above the link's target, which only the file system can tell.
         absolute = os.path.realpath if ".." in self.root.split("/") else os.path.abspath
         object.__setattr__(self, "root", absolute(self.root))
@@ -60,10 +62,16 @@ class LocalStore:
         """The folder as a ``file://`` URL."""
         return "file://" + quote(os.fsencode(self.root), safe="/:@!$&'()*+,;=")
 
-    def get(self, key: str) -> Stored:
-        """Return the whole file."""
+    @property
+    def remote(self) -> bool:
+        """Requests cost nothing."""
+        return False
+
+    def get(self, key: str, *, limit: int | None = None) -> Stored:
+        """Return the whole file, unless it has more than `limit` bytes."""
         path = path_to_read(self.root, key)
         with opened(path) as (descriptor, status):
+            require_size(status.st_size, limit, path)
             return Stored(read_at(descriptor, 0, status.st_size, path), version=_stat(status).version)
 
     def stat(self, key: str) -> Stat:
@@ -105,7 +113,7 @@ class LocalStore:
             else:
                 temporary.publish(durable=durable)
 
-    def writer(self, key: str, *, durable: bool = False) -> LocalWriter:
+    def writer(self, key: str, *, durable: bool = False, spool_dir: str | None = None) -> LocalWriter:
         """Begin a file that is written piece by piece."""
         return LocalWriter(path_to_write(self.root, key), durable=durable)
 

@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from ngprecomp.errors import OptionError
+from ngprecomp.storage.address import SCHEMES, parse_address
+from ngprecomp.storage.cloud import CloudStore
+from ngprecomp.storage.fsspec_store import FsspecStore
+from ngprecomp.storage.http import parse_http
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.memory import MemoryStore
+from ngprecomp.storage.zipped import ZIP, ZipStore
 
 if TYPE_CHECKING:
     from ngprecomp.storage.protocol import Store
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_CLOUD = ("http", "https", "s3", "gs", "az", "zip")
+_FSSPEC = "fsspec+"
 
 
 def open_store(where: str | os.PathLike[str]) -> Store:
-    """Return the store of a path, a ``file://`` or a ``memory://`` URL; nothing is created.
+    """Return the store of a path or a URL; nothing is created or asked for.
 
     The path of a URL is percent-decoded: a literal ``%``, ``?`` or ``#`` in it is written ``%25``, ``%3F`` or
-    ``%23``. A plain path is taken as it is, but for ``~``, which is the home directory.
+    ``%23``. A plain path is taken as it is, but for ``~``, which is the home directory. ``FILE.zip|zip:PATH`` is a
+    folder in a zip file, which itself lies at a path or URL.
 
     Raises
     ------
@@ -37,6 +43,8 @@ def open_store(where: str | os.PathLike[str]) -> Store:
     MemoryStore(name='seg')
     """
     text = os.fspath(where)
+    if ZIP in text:
+        return _zip_store(*text.rsplit(ZIP, 1))
     url = _URL.fullmatch(text)
     if url is None:
         if not text:
@@ -47,9 +55,31 @@ def open_store(where: str | os.PathLike[str]) -> Store:
         return LocalStore(_file_path(text, url[2]))
     if scheme == "memory":
         return MemoryStore(_decoded(text, url[2]))
-    if scheme in _CLOUD:
-        raise OptionError(f"{text}: {scheme}:// needs the extra ngprecomp[cloud], which this version does not have yet")
-    raise OptionError(f"{text}: {scheme}:// is not known; use a path, file:// or memory://")
+    if scheme in ("http", "https"):
+        return parse_http(text)
+    if scheme in SCHEMES:
+        return CloudStore(parse_address(text))
+    if scheme.startswith(_FSSPEC):
+        return FsspecStore(scheme.removeprefix(_FSSPEC), _decoded(text, url[2]))
+    known = ", ".join(("file", "memory", "http", "https", *SCHEMES))
+    raise OptionError(f"{text}: {scheme}:// is not known, expected {known}; {_FSSPEC}{scheme}:// reads through fsspec")
+
+
+def _zip_store(file: str, folder: str) -> ZipStore:
+    """Return the store of a folder in the zip file at a path or URL."""
+    url = _URL.fullmatch(file)
+    start, rest, query = (file[: url.start(2)], *_before_query(file, url[2])) if url else ("", file, "")
+    above, slash, name = rest.rpartition("/")
+    if not name:
+        raise OptionError(f"{file}{ZIP}{folder} names no zip file: expected FILE.zip{ZIP}PATH")
+    store = open_store(start + (above + slash or ("" if url else ".")) + query)
+    return ZipStore(store, _decoded(file, name) if url else name, _decoded(file, folder))
+
+
+def _before_query(url: str, rest: str) -> tuple[str, str]:
+    """Split what follows the scheme before the settings of a bucket."""
+    path, mark, query = rest.partition("?")
+    return path, mark + query
 
 
 def _file_path(url: str, rest: str) -> str:
@@ -66,4 +96,4 @@ def _decoded(url: str, path: str) -> str:
     """Decode ``%41`` and the like; sequences that are no code stay as they are."""
     if "?" in path or "#" in path:
         raise OptionError(f"{url} has a query or a fragment, which names nothing here; write %3F for '?', %23 for '#'")
-    return os.fsdecode(unquote_to_bytes(path))
+    return os.fsdecode(unquote_to_bytes(os.fsencode(path)))

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, StorageError
 from ngprecomp.storage.keys import folder_to_list, path_to_read, path_to_write
 from ngprecomp.storage.protocol import Stat, Stored
-from ngprecomp.storage.ranges import require_inside
+from ngprecomp.storage.ranges import require_inside, require_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,13 +50,20 @@ class MemoryStore:
         """The name as a ``memory://`` URL."""
         return "memory://" + quote(self.name, safe="/:@!$&'()*+,;=")
 
-    def get(self, key: str) -> Stored:
-        """Return the whole object."""
+    @property
+    def remote(self) -> bool:
+        """Requests cost nothing."""
+        return False
+
+    def get(self, key: str, *, limit: int | None = None) -> Stored:
+        """Return the whole object, unless it has more than `limit` bytes."""
         path = path_to_read(self._root, key)
         try:
-            return _OBJECTS[path]
+            stored = _OBJECTS[path]
         except KeyError:
             raise KeyNotFoundError(f"memory:/{path} does not exist") from None
+        require_size(len(stored.data), limit, f"memory:/{path}")
+        return stored
 
     def stat(self, key: str) -> Stat:
         """Return the size and the version of the object."""
@@ -92,7 +99,7 @@ class MemoryStore:
             _require_version(f"memory:/{path}", present, if_version)
             _OBJECTS[path] = stored
 
-    def writer(self, key: str, *, durable: bool = False) -> MemoryWriter:
+    def writer(self, key: str, *, durable: bool = False, spool_dir: str | None = None) -> MemoryWriter:
         """Begin an object that is written piece by piece."""
         path_to_write(self._root, key)
         return MemoryWriter(self, key)

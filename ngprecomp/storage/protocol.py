@@ -23,7 +23,7 @@ Parts = list[bytes]
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """The bytes of an object and its version, which is only compared: every write makes another one."""
+    """The bytes of an object and its version, which is only compared: every write of other bytes makes another one."""
 
     size: int
     version: str | None = None
@@ -76,8 +76,12 @@ class Store(Protocol):
     def url(self) -> str:
         """Where the store is, for messages and for opening it again."""
 
-    def get(self, key: str) -> Stored:
-        """Return the whole object."""
+    @property
+    def remote(self) -> bool:
+        """Whether a request takes as long as many bytes: then ranges are joined and many requests made at once."""
+
+    def get(self, key: str, *, limit: int | None = None) -> Stored:
+        """Return the whole object; one of more than `limit` bytes is not read, but raises `StorageError`."""
 
     def stat(self, key: str) -> Stat:
         """Return the size and the version of the object."""
@@ -110,8 +114,12 @@ class Store(Protocol):
         durable : return when the object survives a loss of power
         """
 
-    def writer(self, key: str, *, durable: bool = False) -> Writer:
-        """Begin an object that is written piece by piece."""
+    def writer(self, key: str, *, durable: bool = False, spool_dir: str | None = None) -> Writer:
+        """Begin an object that is written piece by piece.
+
+        A store that takes objects only whole collects it in a file below `spool_dir`, by default the system's folder
+        for such (``TMPDIR``).
+        """
 
     def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
         """Hold a key alone, among all threads and processes that use this store through ngprecomp.

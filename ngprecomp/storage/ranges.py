@@ -59,3 +59,15 @@ def require_inside(size: int, starts: Sequence[int], lengths: Sequence[int], whe
         end = int(start) + int(length)
         if start < 0 or length < 0 or end > size:
             raise StorageError(f"{where} has {size} bytes: cannot take those from {start} to {end}")
+
+
+def require_size(size: int, limit: int | None, where: str) -> None:
+    """Refuse an object that is larger than it can be, before it is read.
+
+    Raises
+    ------
+    StorageError
+        It has more than `limit` bytes.
+    """
+    if limit is not None and size > limit:
+        raise StorageError(f"{where} has {size} bytes, expected at most {limit}")

@@ -64,6 +64,11 @@ class Temporary:
         self.target = target
         self._path, self._descriptor = _create_beside(target)
 
+    @property
+    def path(self) -> str:
+        """Where the file lies until it is published."""
+        return self._path
+
     def write(self, offset: int, data: Buffer) -> None:
         """Write bytes at an offset."""
         with naming(self.target):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,7 @@ from ngprecomp.format.creation import created
 from ngprecomp.format.encodings import DATA_TYPES
 from ngprecomp.format.info import TYPES
 from ngprecomp.format.layout import default_data_encoding
+from ngprecomp.format.lengths import parse_lengths
 from ngprecomp.format.members import MAX_INT64, Resolution
 from ngprecomp.format.names import escapes, key_problem
 from ngprecomp.format.open_mode import OpenMode
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from ngprecomp.format.layout import Rule
+    from ngprecomp.format.lengths import LengthsLike
     from ngprecomp.volume.handle import Volume
 
 Exist = Literal["error", "replace", "add"]
@@ -59,7 +60,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
     *,
     shape: Sequence[int],
     dtype: DTypeLike,
-    resolution: Sequence[float] = (1, 1, 1),
+    resolution: LengthsLike = (1, 1, 1),
     voxel_offset: Sequence[int] = (0, 0, 0),
     num_channels: int = 1,
     type: str | None = None,
@@ -85,7 +86,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
     dtype
         uint8, int8, uint16, int16, uint32, int32, uint64 or float32.
     resolution, voxel_offset
-        Voxel size in nm and coordinates of the first voxel, x, y, z.
+        Voxel size in nm, or with units (``"4nm,4nm,0.04um"``), and coordinates of the first voxel, x, y, z.
     type
         ``"image"`` or ``"segmentation"``; by default segmentation for uint32 and uint64.
     encoding
@@ -138,7 +139,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
     volume = MultiscaleConstraints(_type(type), parse_data_type(dtype), channels)
     described = ScaleConstraints(
         key=key,
-        resolution=parse_resolution(three(resolution)),
+        resolution=parse_resolution(resolution),
         size=size,
         voxel_offset=_integers("voxel_offset", voxel_offset),
     )
@@ -227,21 +228,27 @@ def parse_data_type(dtype: DTypeLike) -> str:
     return name
 
 
-def parse_resolution(resolution: Sequence[float]) -> Resolution:
+def parse_resolution(resolution: LengthsLike) -> Resolution:
     """Return a voxel size in nm.
 
     Raises
     ------
     OptionError
-        It is anything else than three positive numbers.
+        It is anything else than three positive lengths.
+
+    Examples
+    --------
+    >>> parse_resolution("8nm,8nm,0.04um"), parse_resolution((4, 4, "40nm"))
+    ((8.0, 8.0, 40.0), (4.0, 4.0, 40.0))
     """
+    rule = "resolution has three positive numbers, x, y, z in nm"
     try:
-        x, y, z = map(float, resolution)
-    except (TypeError, ValueError):
-        x = y = z = math.nan
-    if not all(0 < step < math.inf for step in (x, y, z)):
-        raise OptionError(f"resolution has three positive numbers, x, y, z in nm; found {resolution!r}")
-    return x, y, z
+        lengths = parse_lengths(resolution)
+    except OptionError as error:
+        raise OptionError(f"{rule}; {error}") from None
+    if min(lengths) <= 0:
+        raise OptionError(f"{rule}; found {resolution!r}")
+    return lengths
 
 
 def _integers(name: str, values: Sequence[int], least: int = -MAX_INT64) -> Triple:

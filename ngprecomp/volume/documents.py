@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ngprecomp.errors import ExistsError, KeyNotFoundError, MetadataError, NotFoundError
+from ngprecomp.codecs.compression import decompress
+from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, MetadataError, NotFoundError
 from ngprecomp.format.info import Info, info_to_bytes, parse_info
 from ngprecomp.volume.places import INFO_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ngprecomp.storage.protocol import Store
+    from ngprecomp.storage.protocol import Store, Stored
+
+MAX_INFO_BYTES = 1 << 20
+"""Parsed JSON takes up to 30 times its text; real documents have some kilobytes."""
+ATTEMPTS = 10
 
 
 def read_info(store: Store) -> Info:
@@ -24,14 +30,7 @@ def read_info(store: Store) -> Info:
     MetadataError
         It is invalid; all problems of its top level are listed.
     """
-    try:
-        data = store.get(INFO_KEY).data
-    except KeyNotFoundError:
-        raise NotFoundError(f"no volume at {store.url}: it has no file named info") from None
-    try:
-        return parse_info(data)
-    except MetadataError as error:
-        raise MetadataError(error.problems, f"info of {store.url}") from None
+    return _parsed(store, _stored_info(store))
 
 
 def found_info(store: Store) -> Info | None:
@@ -46,6 +45,21 @@ def found_info(store: Store) -> Info | None:
         return read_info(store)
     except NotFoundError:
         return None
+
+
+def _stored_info(store: Store) -> Stored:
+    try:
+        return store.get(INFO_KEY, limit=MAX_INFO_BYTES)
+    except KeyNotFoundError:
+        raise NotFoundError(f"no volume at {store.url}: it has no file named info") from None
+
+
+def _parsed(store: Store, stored: Stored) -> Info:
+    encoding = stored.content_encoding
+    try:
+        return parse_info(decompress(stored.data, encoding, MAX_INFO_BYTES) if encoding else stored.data)
+    except MetadataError as error:
+        raise MetadataError(error.problems, f"info of {store.url}") from None
 
 
 def write_info(store: Store, info: Info) -> None:
@@ -68,8 +82,20 @@ def create_info(store: Store, info: Info) -> None:
 
 
 def change_info(store: Store, change: Callable[[Info], Info]) -> Info:
-    """Replace the ``info`` by what `change` makes of it, under its lock, and return the new one."""
+    """Replace the ``info`` by what `change` makes of it, and return the new one.
+
+    That is done under its lock and on the condition that programs which do not lock have not replaced it meanwhile,
+    else again.
+    """
     with store.lock(INFO_KEY):
-        info = change(read_info(store))
-        write_info(store, info)
+        for _ in range(ATTEMPTS - 1):
+            with suppress(ChangedError):
+                return _change_once(store, change)
+        return _change_once(store, change)
+
+
+def _change_once(store: Store, change: Callable[[Info], Info]) -> Info:
+    stored = _stored_info(store)
+    info = change(_parsed(store, stored))
+    store.put(INFO_KEY, info_to_bytes(info), if_version=stored.version, durable=True)
     return info

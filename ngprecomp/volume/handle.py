@@ -17,7 +17,7 @@ from ngprecomp.volume.reading import Missing, checked_missing, read_selection
 from ngprecomp.volume.resources import Resources
 from ngprecomp.volume.values import as_voxels
 from ngprecomp.volume.write_boxes import write_boxes
-from ngprecomp.volume.writing import write_selection
+from ngprecomp.volume.writing import Input, like_the_rest, write_selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,7 +152,8 @@ class Volume:
         selection = parse_index(index, self.box, self.place.num_channels)
         voxels = as_voxels(value, selection, self.dtype)
         for place in self.place.copies:
-            write_selection(place, selection, voxels, self.resources, durable=self.durable)
+            like = like_the_rest(place, self.resources)
+            write_selection(like, Input(selection, voxels), self.resources, durable=self.durable)
 
     def read(self, box: BoxLike, missing: Missing | None = None) -> tuple[NDArray[Any], int]:
         """Return a box of voxels [x, y, z, channel] and how many of the chunks it touches are absent.
@@ -219,6 +220,12 @@ class Volume:
             f"<Volume {self.url} scale {self.scale_index} ({self.key}): {size} voxels of {self.dtype}{channels}, "
             f"{resolution} nm, {self.scale.encoding}>"
         )
+
+    def _repr_html_(self) -> str:
+        """Return a table and a thumbnail, for notebooks."""
+        from ngprecomp.volume.html import html_of
+
+        return html_of(self)
 
 
 def _as_slices(box: BoxLike) -> tuple[slice, slice, slice]:

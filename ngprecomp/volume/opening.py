@@ -19,7 +19,8 @@ from ngprecomp.volume.documents import found_info, read_info, write_info
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.places import INFO_KEY, check_new_scale, place_of
 from ngprecomp.volume.reading import Missing, checked_missing
-from ngprecomp.volume.resources import DEFAULT_CACHE_BYTES, Resources
+from ngprecomp.volume.removal import interrupted_removal, remove_volume
+from ngprecomp.volume.resources import DEFAULT_CACHE_BYTES, REMOTE_THREADS, Resources
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -92,7 +93,7 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
     missing
         What absent chunks are: ``"zero"`` reads zeros, ``"error"`` raises MissingChunkError.
     threads
-        Threads that fetch and decode chunks; 0 for one per core.
+        Threads that fetch and decode chunks; 0 for one per core, 64 where every request crosses a network.
     cache_bytes
         Memory for the indices of shards.
     durable
@@ -149,7 +150,7 @@ def opened(spec: Spec, access: Access, chunk_rule: Rule = "closest") -> Volume:
     scale = _copy_meant(info.scale(index), spec)
     place = place_of(store, info, scale, store_zeros=bool(spec.store_data_equal_to_fill_value))
     missing: Missing = "error" if spec.fill_missing_data_reads is False else access.missing
-    resources = Resources(access.threads, access.cache_bytes)
+    resources = Resources(access.threads or (REMOTE_THREADS if store.remote else 0), access.cache_bytes)
     return Volume(place, info, index, spec, missing, access.durable, resources)
 
 
@@ -194,6 +195,9 @@ def _settled(store: Store, spec: Spec, rule: Rule) -> tuple[Info, int]:
         info, index = opened_or_created(spec, there, rule=rule)
         if info is not there:
             check_new_scale(info, index)
+            going = interrupted_removal(store)
+            if going is not None:
+                remove_volume(store, going)
             if spec.mode.delete_existing:
                 store.delete(store.list())
             write_info(store, info)

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 INFO_KEY = "info"
 PROVENANCE_KEY = "provenance"
+JOURNAL_KEY = "ngprecomp-journal.json"  # what a job that writes the whole volume has finished, until it ends
+JOURNAL_FOLDER = "ngprecomp-journal"
+REMOVAL_KEY = "ngprecomp-removal.json"  # the ``info`` of a volume that is being removed, until all of it is gone
 
 
 def place_of(
@@ -55,7 +58,7 @@ def check_new_scale(info: Info, index: int) -> None:
         scale = info.scale(index)
     except MetadataError as error:
         raise OptionError("; ".join(map(str, error.problems))) from None
-    if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY):
+    if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, REMOVAL_KEY):
         raise OptionError(f"the key {scale.key!r} of a scale is the name of a file of the volume")
     for other, document in enumerate(info.scales):
         key = document.get("key")

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.listing import chunk_files
-from ngprecomp.volume.places import INFO_KEY, PROVENANCE_KEY, place_of, refuse_escape
+from ngprecomp.errors import KeyNotFoundError
+from ngprecomp.format.info import info_to_bytes, parse_info
+from ngprecomp.storage.protocol import exists
+from ngprecomp.volume.places import (
+    INFO_KEY,
+    JOURNAL_FOLDER,
+    JOURNAL_KEY,
+    PROVENANCE_KEY,
+    REMOVAL_KEY,
+    place_of,
+    refuse_escape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,10 +41,47 @@ def remove_chunks(places: Iterable[Place]) -> None:
 
 
 def remove_volume(store: Store, info: Info) -> None:
-    """Remove ``info``, ``provenance`` and all chunks; foreign files stay."""
+    """Remove ``info``, ``provenance``, all chunks, and the journal of an unfinished job; foreign files stay.
+
+    If it is interrupted, `interrupted_removal` says what was to go.
+    """
+    places = removable_places(store, info)
+    store.put(REMOVAL_KEY, info_to_bytes(info), durable=True)
+    store.delete([INFO_KEY, PROVENANCE_KEY])  # first, so that nobody opens a volume whose chunks are going away
+    remove_chunks(places)
+    remove_journal(store)
+    store.delete([REMOVAL_KEY])
+
+
+def interrupted_removal(store: Store) -> Info | None:
+    """Return the volume whose removal was interrupted after it lost its ``info``, None where there is none.
+
+    What it left must go before a volume is made here: the new one could show old voxels.
+    """
+    if exists(store, INFO_KEY):
+        return None
+    try:
+        return parse_info(store.get(REMOVAL_KEY).data)
+    except KeyNotFoundError:
+        return None
+
+
+def removable_places(store: Store, info: Info) -> list[Place]:
+    """Return where the scales of a volume lie.
+
+    Raises
+    ------
+    OptionError
+        One lies outside of the volume's folder.
+    """
     scales = (info.scale(index, max_chunk_bytes=None) for index in range(len(info.scales)))
     places = [place_of(store, info, scale) for scale in scales]
     for place in places:
         refuse_escape(place.scale, "remove")
-    store.delete([INFO_KEY, PROVENANCE_KEY])  # first, so that nobody opens a volume whose chunks are going away
-    remove_chunks(places)
+    return places
+
+
+def remove_journal(store: Store) -> None:
+    """Remove the journal of a job, the document first: without it the rest means nothing."""
+    store.sweep(JOURNAL_FOLDER)
+    store.delete([JOURNAL_KEY, *store.list(f"{JOURNAL_FOLDER}/")])

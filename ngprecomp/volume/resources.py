@@ -10,6 +10,7 @@ from ngprecomp.chunks.cache import LruCache
 from ngprecomp.volume.budget import core_count
 
 DEFAULT_CACHE_BYTES = 64 << 20
+REMOTE_THREADS = 64  # at 30 ms a request 1 thread gets 32 a second, 16 get 498, 64 get 1821
 
 
 class Resources:

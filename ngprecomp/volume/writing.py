@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ngprecomp.chunks.batches import by_shard
 from ngprecomp.chunks.coding import decode_chunk, encode_stored
 from ngprecomp.chunks.listing import writable_compression
 from ngprecomp.chunks.merging import Change, merge_shard
@@ -18,45 +18,85 @@ from ngprecomp.chunks.reading import read_encoded
 from ngprecomp.chunks.unsharded import chunk_key, write_unsharded
 from ngprecomp.format.box import Box, Triple
 from ngprecomp.format.grid import positions_in
-from ngprecomp.format.sharding import locate
-from ngprecomp.kernels.morton import compressed_morton_code
+from ngprecomp.kernels.combining import combine
 from ngprecomp.kernels.reversal import fortran_ordered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ngprecomp.chunks.place import Place
-    from ngprecomp.volume.indexing import Selection
+    from ngprecomp.volume.indexing import Part, Selection
     from ngprecomp.volume.resources import Resources
 
 Voxels = NDArray[Any]
+Mode = Literal["overwrite", "add", "max", "nonzero"]
 
 
-def write_selection(
-    place: Place, selection: Selection, voxels: Voxels, resources: Resources, *, durable: bool = False
-) -> None:
-    """Store voxels [x, y, z, channel] over a selection of their shape.
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Voxels [x, y, z, channel] for a selection of their shape, and how they meet those that are stored."""
 
-    Chunks that become all zero are removed, as TensorStore does. A shard is streamed into a new one that holds the
-    changed chunks and copies of the others; memory is a few chunks.
+    selection: Selection
+    voxels: Voxels
+    mode: Mode = "overwrite"
+
+
+@dataclass(slots=True)
+class Written:
+    """Chunks stored, chunks that became zero and are not, bytes stored, and voxels where two labels met."""
+
+    chunks: int = 0
+    empty: int = 0
+    nbytes: int = 0
+    conflicts: int = 0
+
+    def add(self, other: Written) -> None:
+        """Add another count to this one."""
+        self.chunks += other.chunks
+        self.empty += other.empty
+        self.nbytes += other.nbytes
+        self.conflicts += other.conflicts
+
+
+def write_selection(place: Place, given: Input, resources: Resources, *, durable: bool = False) -> Written:
+    """Store voxels over a selection: each chunk is read, changed and written under one lock.
+
+    Chunks that become all zero are removed, as TensorStore does, unless the place keeps them. A shard is streamed into
+    a new one that holds the changed chunks and copies of the others; memory is a few chunks.
     """
-    if 0 in selection.shape:
-        return
-    place = _like_the_rest(place, resources)
-    touched = place.grid.touched(selection.box)
+    written = Written()
+    touched = place.grid.touched(given.selection.box)
+    if 0 in given.selection.shape:
+        return written
     if place.scale.sharding is None:
-        write = partial(_write_file, place, selection, voxels, resources, durable)
+        write = partial(_write_file, place, given, resources, durable)
         pool = resources.pool if max(touched.size) > 1 and resources.threads > 1 else None
-        for _ in map_in_order(write, positions_in(touched), pool, 4 * resources.threads):
-            pass
+        for one in map_in_order(write, positions_in(touched), pool, 4 * resources.threads):
+            written.add(one)
     else:
-        for number, members in _by_shard(place, touched):
+        for number, members in by_shard(place, touched):
             with place.store.lock(place.shard_key(number)):
-                changes = _changes(place, selection, voxels, members, resources)
-                merge_shard(place, number, changes, durable=durable)
+                merge_shard(place, number, _changes(place, given, members, resources, written), durable=durable)
+    return written
 
 
-def _like_the_rest(place: Place, resources: Resources) -> Place:
+def write_shard(place: Place, boxes: Sequence[Box], read: Callable[[Box], Input], resources: Resources) -> Written:
+    """Store boxes of one shard that share no chunk; each is read when it is needed, and the shard is merged once."""
+    written = Written()
+    members = [chunks for box in boxes for chunks in by_shard(place, place.grid.touched(box))]
+    number = members[0][0]
+    assert all(other == number for other, _ in members), f"the boxes lie in several shards, not in {number} alone"
+    with place.store.lock(place.shard_key(number)):
+        changes = (
+            change
+            for box, (_, chunks) in zip(boxes, members, strict=True)
+            for change in _changes(place, read(box), chunks, resources, written)
+        )
+        merge_shard(place, number, changes, ordered=False)
+    return written
+
+
+def like_the_rest(place: Place, resources: Resources) -> Place:
     """Return the place with its chunk files compressed as those that are there, so that one reader finds them all."""
     if place.compression or place.scale.sharding is not None:
         return place
@@ -67,33 +107,55 @@ def _like_the_rest(place: Place, resources: Resources) -> Place:
     return replace(place, compression=str(known))
 
 
-def _write_file(
-    place: Place, selection: Selection, voxels: Voxels, resources: Resources, durable: bool, position: Triple
-) -> None:
+def _write_file(place: Place, given: Input, resources: Resources, durable: bool, position: Triple) -> Written:
     with place.store.lock(chunk_key(place, position)):
-        chunk = _changed_chunk(place, selection, voxels, resources, position)
-        if chunk is not None:
-            write_unsharded(place, position, _stored(place, position, chunk), durable=durable)
+        changed = _changed_chunk(place, given, resources, position)
+        if changed is None:
+            return Written()
+        stored = _stored(place, position, changed[0])
+        write_unsharded(place, position, stored, durable=durable)
+    return _counted(stored, changed[1])
 
 
-def _changed_chunk(
-    place: Place, selection: Selection, voxels: Voxels, resources: Resources, position: Triple
-) -> Voxels | None:
-    """Return the whole chunk with the selected voxels replaced, None if the selection steps over it."""
-    part = selection.part_of(place.grid.cell(position))
+def _changed_chunk(place: Place, given: Input, resources: Resources, position: Triple) -> tuple[Voxels, int] | None:
+    """Return the whole chunk as it shall be, and where two labels met in it; None if it stays as it is."""
+    part = given.selection.part_of(place.grid.cell(position))
     if part.empty:
         return None
-    new: Voxels = voxels[part.of_selection]
-    shape = place.chunk_shape(position)
-    if new.shape == shape and selection.dense:
-        whole: Voxels = fortran_ordered(new)
-        return whole
-    encoded = None if new.shape == shape else read_encoded(place, position, resources.cache)
-    chunk: Voxels = np.zeros(shape, place.dtype, order="F")
+    new: Voxels = given.voxels[part.of_selection]
+    if given.mode != "overwrite":
+        # Most of what annotations are added from is zero, which changes nothing unless it is a maximum of something.
+        may_change = new.any() or (given.mode == "max" and place.dtype.kind != "u")
+        return _combined_chunk(place, part, new, given.mode, resources, position) if may_change else None
+    complete = new.shape == place.chunk_shape(position)
+    if complete and given.selection.dense:
+        return fortran_ordered(new), 0
+    chunk = _zeros(place, position) if complete else _chunk_now(place, resources, position)
+    chunk[part.of_chunk] = new
+    return chunk, 0
+
+
+def _combined_chunk(
+    place: Place, part: Part, new: Voxels, mode: Mode, resources: Resources, position: Triple
+) -> tuple[Voxels, int]:
+    chunk = _chunk_now(place, resources, position)
+    combined: Voxels = fortran_ordered(chunk[part.of_chunk])
+    conflicts = combine(combined, fortran_ordered(new), mode)
+    chunk[part.of_chunk] = combined
+    return chunk, conflicts
+
+
+def _chunk_now(place: Place, resources: Resources, position: Triple) -> Voxels:
+    """Return the stored voxels of a chunk as an array of its own, zeros if it is absent."""
+    chunk = _zeros(place, position)
+    encoded = read_encoded(place, position, resources.cache)
     if encoded is not None:
         chunk[...] = decode_chunk(place, position, encoded)
-    chunk[part.of_chunk] = new
     return chunk
+
+
+def _zeros(place: Place, position: Triple) -> Voxels:
+    return np.zeros(place.chunk_shape(position), place.dtype, order="F")
 
 
 def _stored(place: Place, position: Triple, chunk: Voxels) -> bytes | None:
@@ -103,24 +165,23 @@ def _stored(place: Place, position: Triple, chunk: Voxels) -> bytes | None:
     return encode_stored(place, position, chunk, Box.of_size((x, y, z)))
 
 
-def _by_shard(place: Place, touched: Box) -> Iterator[tuple[int, list[tuple[int, Triple]]]]:
-    """Yield each shard's number with its touched chunks as (id, position) in ascending order of their ids."""
-    positions = list(positions_in(touched))
-    ids = compressed_morton_code(positions, place.grid.shape)
-    numbers, _ = locate(place.sharding, ids)
-    order = np.lexsort((ids, numbers)).tolist()
-    for number, members in groupby(order, key=lambda at: int(numbers[at])):
-        yield number, [(int(ids[at]), positions[at]) for at in members]
+def _counted(stored: bytes | None, conflicts: int) -> Written:
+    return Written(0, 1, 0, conflicts) if stored is None else Written(1, 0, len(stored), conflicts)
 
 
 def _changes(
-    place: Place, selection: Selection, voxels: Voxels, members: list[tuple[int, Triple]], resources: Resources
+    place: Place, given: Input, members: list[tuple[int, Triple]], resources: Resources, written: Written
 ) -> Iterator[Change]:
-    def change(member: tuple[int, Triple]) -> Change | None:
+    """Yield the changed chunks of a shard in ascending order of their ids, and count them."""
+
+    def change(member: tuple[int, Triple]) -> tuple[Change, int] | None:
         chunk_id, position = member
-        chunk = _changed_chunk(place, selection, voxels, resources, position)
-        return None if chunk is None else (chunk_id, _stored(place, position, chunk))
+        changed = _changed_chunk(place, given, resources, position)
+        return None if changed is None else ((chunk_id, _stored(place, position, changed[0])), changed[1])
 
     pool = resources.pool if len(members) > 1 and resources.threads > 1 else None
-    made = map_in_order(change, members, pool, 2 * resources.threads)
-    return (one for one in made if one is not None)
+    for made in map_in_order(change, members, pool, 2 * resources.threads):
+        if made is not None:
+            one, conflicts = made
+            written.add(_counted(one[1], conflicts))
+            yield one

@@ -92,7 +92,7 @@ def test_indices_are_cached_by_version(store, monkeypatch):
     cache = LruCache(1 << 20)
     lookups = []
     indices = ShardFile._indices
-    monkeypatch.setattr(ShardFile, "_indices", lambda *args: lookups.append(args[1:]) or indices(*args))
+    monkeypatch.setattr(ShardFile, "_indices", lambda *args, **kw: lookups.append(args[1:]) or indices(*args, **kw))
     for _ in range(3):
         assert read_sharded(where, POSITION, cache) == bytes(range(64))
     assert len(lookups) == 1

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ngprecomp.chunks.coding import encode_stored
-from ngprecomp.chunks.reading import encoded_limit, read_encoded
+from ngprecomp.chunks.limits import encoded_limit
+from ngprecomp.chunks.reading import read_encoded
 from ngprecomp.chunks.unsharded import SUFFIXES, chunk_key, write_unsharded
 from ngprecomp.errors import DecodeError, StorageError
 from ngprecomp.format.box import Box

@@ -7,7 +7,11 @@ import uuid
 import pytest
 
 from ngprecomp.storage.local import LocalStore
+from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.memory import MemoryStore
+from tests.storage.servers import BUCKET, azurite, moto, server
+
+__all__ = ["azurite", "moto", "server"]
 
 
 @pytest.fixture
@@ -22,6 +26,21 @@ def memory():
     space.delete(space.list())
 
 
-@pytest.fixture(params=["local", "memory"])
+@pytest.fixture
+def zipped(tmp_path):
+    return open_store(f"{tmp_path}/volumes.zip|zip:v")
+
+
+@pytest.fixture
+def s3(moto):
+    return open_store(f"s3+{moto}/{BUCKET}/{uuid.uuid4().hex}/v")
+
+
+@pytest.fixture
+def az(azurite):
+    return open_store(f"az://{BUCKET}/{uuid.uuid4().hex}/v")
+
+
+@pytest.fixture(params=["local", "memory", "zipped", "s3", pytest.param("az", marks=pytest.mark.azurite)])
 def store(request):
     return request.getfixturevalue(request.param)

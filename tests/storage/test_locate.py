@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,32 @@ def test_memory_urls(where, name):
     assert open_store(where) == MemoryStore(name)
 
 
-@pytest.mark.parametrize("scheme", ["http", "https", "s3", "gs", "az", "zip", "S3"])
-def test_stores_to_come_name_the_extra(scheme):
-    with pytest.raises(OptionError, match=r"ngprecomp\[cloud\]"):
-        open_store(f"{scheme}://bucket/seg")
+@pytest.mark.parametrize(
+    ("where", "url"),
+    [
+        ("s3://bucket", "s3://bucket"),
+        ("S3://bucket/a%20b/", "s3://bucket/a%20b"),
+        ("s3+http://127.0.0.1:9000/bucket/v", "s3+http://127.0.0.1:9000/bucket/v"),
+        ("s3://bucket/v/?region=eu-west-1&credentials=anonymous", None),
+        ("s3://bucket/v?forbidden=missing", "s3://bucket/v?forbidden=missing"),
+        ("gs://bucket/v/?credentials=metadata", "gs://bucket/v?credentials=metadata"),
+        ("az://container/v%25", "az://container/v%25"),
+        ("https://host/a/b/", "https://host/a/b"),
+        ("HTTP://host:80", "http://host:80"),
+        ("https://host/50%25%3F", "https://host/50%25%3F"),
+        ("fsspec+sftp://host/v/", "fsspec+sftp://host/v"),
+        ("/data/em%20.zip|zip:raw/", "file:///data/em%2520.zip|zip:raw"),
+        ("file:///data/em%20.zip|zip:", "file:///data/em%20.zip|zip:"),
+        ("s3://bucket/em.zip?region=r|zip:a%20b/", "s3://bucket/em.zip?region=r|zip:a%20b"),
+        ("https://host/em.zip|zip:v", "https://host/em.zip|zip:v"),
+    ],
+)
+def test_urls_of_other_stores(where, url):
+    store = open_store(where)
+    assert url is None or store.url == url
+    assert open_store(store.url) == store
+    assert pickle.loads(pickle.dumps(store)) == store
+    assert hash(pickle.loads(pickle.dumps(store))) == hash(store)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +98,15 @@ def test_stores_to_come_name_the_extra(scheme):
         ("file:///data/v#x", "fragment"),
         ("memory://v?x=1", "query"),
         ("ftp://host/v", "ftp:// is not known"),
+        ("s3:///v", "names no bucket: expected s3://BUCKET/PATH"),
+        ("s3+http://host", "names no bucket: expected .*HOST/BUCKET/PATH"),
+        ("s3://bucket/v?regoin=x", "regoin=x is no setting"),
+        ("gs://bucket/v?region=x", "region=x is no setting"),
+        ("s3://bucket/v?credentials=mine", "credentials=mine is no setting"),
+        ("s3://bucket/v#x", "%23"),
+        ("https:///v", "HOST/PATH"),
+        ("https://host/v?x=1", "without query"),
+        ("|zip:v", "names no zip file"),
         ("precomputed://file:///v", "precomputed:// is not known"),
     ],
 )
