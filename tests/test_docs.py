@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import doctest
 import re
+import shlex
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from ngprecomp.cli.main import make_parser
+from ngprecomp.cli.main import main, make_parser
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Pages whose commands run one after the other, among their Python examples.
+COMMANDS_RUN = ("copy.md", "labels.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -32,6 +35,14 @@ def inputs(tmp_path, monkeypatch):
                 file[name].attrs["offset"] = offset
 
 
+def run_commands(code):
+    """Run the lines of a shell block that begin with our command; a remark may follow."""
+    for line in code.splitlines():
+        program, *argv = shlex.split(line, comments=True) or [""]
+        if program == "ngprecomp":
+            assert main(argv) == 0, line
+
+
 @pytest.mark.usefixtures("inputs")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples_run(page):
@@ -39,6 +50,8 @@ def test_examples_run(page):
     for language, code in FENCE.findall(page.read_text()):
         if language == "python" and ">>> " not in code:
             exec(compile(code, f"{page.name}: {code.splitlines()[0]}", "exec"), namespace)
+        elif language == "sh" and page.name in COMMANDS_RUN:
+            run_commands(code)
 
 
 def test_examples_with_their_output_run():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ngprecomp.cli.options import add_pyramid_options, add_running_options, keywords, shown_progress
-from ngprecomp.cli.values import box, encoding, integers, json_object, lengths, sizes
+from ngprecomp.cli.values import box, encoding, json_object, lengths, offset, pair, sizes
 
 if TYPE_CHECKING:
     import argparse
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Make a volume with all its scales.
 
-SOURCE is file.h5:path/in/file, a TIFF file, a folder or quoted glob of TIFF slices, a .npy
-file, or another volume. Whatever is not said is taken from the file or chosen from the data, and the
-report says so with the reason."""
+SOURCE is file.h5:path/in/file, a TIFF file, a folder or quoted glob of slices, a .npy file,
+another volume ... Whatever is not said is taken from the file or chosen from the data, and the
+report says so with the reason. After an interruption the same command goes on."""
 
 EPILOG = """\
 examples:
   ngprecomp convert em.h5:volumes/raw em --resolution 8,8,40
   ngprecomp convert slices/ em --voxel-size 4.6,4.6,50 --encoding jpeg
-  ngprecomp convert labels.tif labels --seg --resolution 0.65um --shard-size 512,512,512"""
+  ngprecomp convert labels.tif labels --seg --resolution 0.65um --shard-size 512,512,512
+  ngprecomp convert em.h5 em --dry-run --memory 4GB"""
 
 
 def add(commands: Commands[Parser]) -> None:
@@ -39,6 +40,7 @@ def add(commands: Commands[Parser]) -> None:
     _add_shard_options(parser)
     add_pyramid_options(parser)
     add_running_options(parser)
+    _add_unfinished_options(parser)
 
 
 def _add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -58,9 +60,9 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         "--offset",
         "--voxel-offset",
         dest="voxel_offset",
-        type=integers,
+        type=offset,
         metavar="X,Y,Z",
-        help="coordinates of the first voxel",
+        help="coordinates of the first voxel, in voxels, or with units: 80nm,80nm,400nm",
     )
     group.add_argument("--type", choices=("image", "segmentation"), help="what the voxels are (default: from the data)")
     group.add_argument(
@@ -69,11 +71,19 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dtype", metavar="NAME", help="data type of the volume: uint8, uint16, uint32, uint64, float32 ..."
     )
+    contrast = group.add_mutually_exclusive_group()
+    contrast.add_argument("--range", type=pair, metavar="LO,HI", help="values of an image that become black and white")
+    contrast.add_argument(
+        "--percentile", type=pair, metavar="LO,HI", help="the same as percentiles of a sample: 0.5,99.8"
+    )
     group.add_argument(
         "--gaps", choices=("error", "close", "blank"), help="missing numbers in a stack of slices (default: error)"
     )
     group.add_argument(
         "--box", type=box, metavar="BOX", help="convert only x0:x1,y0:y1,z0:z1, voxels of the new volume"
+    )
+    group.add_argument(
+        "--missing", choices=("zero", "error"), help="read absent chunks as zeros (default) or stop at them"
     )
 
 
@@ -116,11 +126,23 @@ def _add_shard_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--sharding", type=json_object, metavar="JSON", help="the exact sharding object of info")
 
 
+def _add_unfinished_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("before it runs, and after it was interrupted")
+    group.add_argument("--dry-run", action="store_true", help="print what would be done, and write nothing")
+    group.add_argument(
+        "--no-resume",
+        dest="resume",
+        action="store_false",
+        help="begin an unfinished job from the beginning (default: the same command goes on)",
+    )
+    group.add_argument("--spool-dir", metavar="FOLDER", help="where temporary files go")
+
+
 def run(arguments: argparse.Namespace) -> None:
-    """Convert, and print the report."""
+    """Convert, and print the report; or print the forecast."""
     import ngprecomp as ng
 
-    with shown_progress(arguments) as progress:
+    with shown_progress(arguments, plan=True) as progress:
         report = ng.convert(**keywords(arguments), progress=progress)
-    if not arguments.quiet:
+    if not arguments.quiet or "dry_run" in arguments:
         print(report)

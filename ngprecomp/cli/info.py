@@ -1,4 +1,4 @@
-"""``ngprecomp info VOLUME``: what a volume is, read from its ``info`` alone."""
+"""``ngprecomp info VOLUME``: what a volume is, from its ``info`` and from what lies on disk."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def add(commands: Commands[Parser]) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the summary or the document."""
-    from ngprecomp.cli.summary import summary
+    from ngprecomp.cli.summary import disk_usage, summary
     from ngprecomp.format.info import info_to_json
     from ngprecomp.format.spec import parse_spec
     from ngprecomp.storage.locate import open_store
@@ -34,4 +34,4 @@ def run(arguments: argparse.Namespace) -> None:
         print(json.dumps(info_to_json(info), indent=2, ensure_ascii=False))
     else:
         print(store.url)
-        print(summary(info))
+        print(summary(info, disk_usage(store, info)))

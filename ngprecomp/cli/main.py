@@ -10,10 +10,27 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from ngprecomp import __version__
-from ngprecomp.cli import convert, info, pyramid, warm
+from ngprecomp.cli import (
+    check,
+    convert,
+    copy,
+    cutout,
+    info,
+    info_set,
+    ingest,
+    labels,
+    link,
+    preview,
+    props,
+    pyramid,
+    rm,
+    serve,
+    view,
+    warm,
+)
 from ngprecomp.cli.parser import WRONG_USAGE, Commands, Parser, parse
 from ngprecomp.errors import NgprecompError, OptionError, OutOfBoundsError
+from ngprecomp.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,20 +49,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(parser, commands, sys.argv[1:] if argv is None else argv)
     _end_politely()
     try:
-        arguments.run(arguments)
+        status: int = arguments.run(arguments) or 0
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter flushes once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        return _failed(with_notes("interrupted", error), INTERRUPTED)
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
         wrong_usage = isinstance(error, (OptionError, OutOfBoundsError))
-        return _failed(sentence(error), WRONG_USAGE if wrong_usage else FAILED)
-    return 0
+        return _failed(with_notes(sentence(error), error), WRONG_USAGE if wrong_usage else FAILED)
+    return status
 
 
 def _end_politely() -> None:
@@ -63,7 +80,24 @@ def make_parser() -> tuple[Parser, Commands[Parser]]:
     parser.add_argument("--version", action="version", version=f"ngprecomp {__version__}")
     parser.add_argument("--debug", action="store_true", default=False, help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", dest="command", metavar="COMMAND", required=True)
-    for command in (convert, pyramid, info, warm):
+    for command in (
+        convert,
+        pyramid,
+        copy,
+        cutout,
+        ingest,
+        labels,
+        preview,
+        props,
+        info,
+        info_set,
+        rm,
+        check,
+        warm,
+        serve,
+        view,
+        link,
+    ):
         command.add(commands)
     for command_parser in commands.choices.values():
         command_parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -85,6 +119,11 @@ def sentence(error: Exception) -> str:
     else:
         text = f"unexpected {type(error).__name__}: {error} (--debug shows where)"
     return " ".join(text.split())
+
+
+def with_notes(text: str, error: BaseException) -> str:
+    """Return a sentence on an error with what a job has noted on it: whether it can go on."""
+    return "; ".join([text, *getattr(error, "__notes__", ())])
 
 
 def _failed(message: str, status: int) -> int:

@@ -32,12 +32,16 @@ def add_pyramid_options(parser: argparse.ArgumentParser) -> None:
         "--method",
         type=method,
         metavar="NAME",
-        help="mode, mean, median, min, max or stride (default: mode for segmentations, mean for images)",
+        help="mode, mean, median, min, max, stride or thin, the mode that keeps thin objects (default: mode for "
+        "segmentations, mean for images)",
+    )
+    group.add_argument(
+        "--exact", action="store_true", help="make every scale from the first, which is read once for each"
     )
     group.add_argument("--skip-empty", action="store_true", help="leave all-zero chunks out")
 
 
-def add_running_options(parser: argparse.ArgumentParser) -> None:
+def add_running_options(parser: argparse.ArgumentParser, *, overwrite: bool = True) -> None:
     """Add what says how a job runs and what it prints."""
     group = parser.add_argument_group("how it runs")
     group.add_argument(
@@ -46,7 +50,8 @@ def add_running_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-j", "--jobs", dest="workers", type=int, metavar="N", help="threads (default, and 0: one per core)"
     )
-    group.add_argument("--overwrite", action="store_true", help="replace what is there; foreign files stay")
+    if overwrite:
+        group.add_argument("--overwrite", action="store_true", help="replace what is there; foreign files stay")
     group.add_argument("-q", "--quiet", action="store_true", default=False, help="print neither progress nor report")
     group.add_argument(
         "--no-progress", dest="hide_progress", action="store_true", default=False, help="print the report only"
@@ -59,21 +64,14 @@ def keywords(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextmanager
-def shown_progress(arguments: argparse.Namespace) -> Iterator[Progress | None]:
-    """Give a bar on stderr if that is a terminal; end its line if the job fails."""
-    if arguments.quiet or arguments.hide_progress or not sys.stderr.isatty():
+def shown_progress(arguments: argparse.Namespace, *, plan: bool = False) -> Iterator[Progress | None]:
+    """Give a bar on stderr if that is a terminal, and in any case what prints the `plan` of a job that tells it."""
+    terminal = sys.stderr.isatty()
+    if arguments.quiet or arguments.hide_progress or not (terminal or plan):
         yield None
         return
-    bar = ProgressBar(stream=sys.stderr)
-    unfinished = False
-
-    def show(done: int, total: int) -> None:
-        nonlocal unfinished
-        unfinished = done < total
-        bar(done, total)
-
+    shown = ProgressBar(sys.stderr, bar=terminal)
     try:
-        yield show
+        yield shown
     finally:
-        if unfinished:
-            print(file=sys.stderr)
+        shown.close()

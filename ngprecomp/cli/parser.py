@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(parser: Parser, commands: Commands[Parser], argv: Sequence[str]) -> argparse.Namespace:
     """Return the arguments; leave with status 2 and the nearest name if a command or an option does not exist."""
-    words = join_negative_values(argv)
+    words = _join_command(join_negative_values(argv), commands.choices)
     command = next((word for word in words if not word.startswith("-")), None)
     if command is not None and command not in commands.choices:
         parser.error(f"there is no command {command}{_nearest(command, commands.choices)}")
@@ -53,16 +53,21 @@ def join_negative_values(argv: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> join_negative_values(["--offset", "-5,0,0", "-j", "2"])
-    ['--offset=-5,0,0', '-j', '2']
+    >>> join_negative_values(["--offset", "-5,0,0", "--axes", "-z,y,x", "-j", "2"])
+    ['--offset=-5,0,0', '--axes=-z,y,x', '-j', '2']
     """
     words: list[str] = []
     for word in argv:
-        if words and re.fullmatch(r"--[a-z][a-z-]*", words[-1]) and re.match(r"-[\d.:]", word):
+        if words and re.fullmatch(r"--[a-z][a-z-]*", words[-1]) and re.match(r"-(?:[\d.:]|[xyz],)", word):
             words[-1] += f"={word}"
         else:
             words.append(word)
     return words
+
+
+def _join_command(words: list[str], known: Iterable[str]) -> list[str]:
+    """Return the words with a command of two words, ``info set``, as one."""
+    return [" ".join(words[:2]), *words[2:]] if " ".join(words[:2]) in known else words
 
 
 def _options(parser: argparse.ArgumentParser) -> list[str]:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import MetadataError
 from ngprecomp.format.sharding import Sharding, chunks_per_shard, shard_count, write_chunk_shape
 from ngprecomp.pipeline.report import megabytes
+from ngprecomp.volume.places import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ngprecomp.format.info import Info
     from ngprecomp.format.scale import Scale
+    from ngprecomp.storage.protocol import Store
+
+COUNTED = 10_000  # files of a scale that are looked at one by one
 
 
-def summary(info: Info) -> str:
-    """Return what `info` says, for people; a scale that cannot be read is listed with the reason."""
+def summary(info: Info, on_disk: Sequence[str] = ()) -> str:
+    """Return what `info` says, for people; a scale that cannot be read is listed with the reason.
+
+    `on_disk` says for each scale what lies there.
+    """
     channels = _counted(info.num_channels, "channel")
     lines = [f"{info.type} of {info.data_type}, {channels}, {_counted(len(info.scales), 'scale')}"]
     if info.extra:
@@ -29,8 +38,30 @@ def summary(info: Info) -> str:
             lines += ["", f"scale {index} cannot be read", *(f"  {problem}" for problem in error.problems)]
             continue
         lines += ["", f"scale {index}: {scale.key}"]
-        lines += [f"  {name:<13} {text}" for name, text in _described(scale, info)]
+        described = [*_described(scale, info), *(("on disk", text) for text in on_disk[index : index + 1])]
+        lines += [f"  {name:<13} {text}" for name, text in described]
     return "\n".join(lines)
+
+
+def disk_usage(store: Store, info: Info) -> list[str]:
+    """Return for each scale what its files take, estimated from the first ones where there are very many."""
+    return [_usage(store, info, index) for index in range(len(info.scales))]
+
+
+def _usage(store: Store, info: Info, index: int) -> str:
+    try:
+        place = place_of(store, info, info.scale(index, max_chunk_bytes=None))
+    except MetadataError:
+        return ""
+    files = list(islice(chunk_files(place), COUNTED + 1))
+    nbytes = sum(store.stat(key).size for key in files[:COUNTED])
+    raw = math.prod(place.scale.size) * info.num_channels * info.dtype.itemsize
+    if len(files) <= COUNTED:
+        share = f", {nbytes / raw:.1%} of the raw bytes" if raw and files else ""
+        return f"{nbytes:,} bytes ({megabytes(nbytes)}) in {_counted(len(files), 'file')}{share}"
+    sharding, grid = place.scale.sharding, place.grid.shape
+    most = math.prod(grid) if sharding is None else shard_count(sharding, grid)
+    return f"about {megabytes(nbytes * most // COUNTED)}, from {COUNTED:,} of up to {most:,} files"
 
 
 def _described(scale: Scale, info: Info) -> Iterable[tuple[str, str]]:

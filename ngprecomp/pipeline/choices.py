@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,10 @@ from numpy.typing import DTypeLike, NDArray
 from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.encodings import DATA_TYPES
-from ngprecomp.pipeline.sampling import looks_like_labels
+from ngprecomp.format.lengths import LengthsLike, have_unit, parse_lengths, whole_voxels
+from ngprecomp.pipeline.contrast import Contrast, choose_contrast, remarks
+from ngprecomp.pipeline.detection import detect_type
+from ngprecomp.pipeline.lossless import IMAGE_TYPES, LABEL_TYPES, lossless, survives
 from ngprecomp.volume.creating import parse_data_type, parse_resolution
 
 if TYPE_CHECKING:
@@ -23,11 +25,6 @@ if TYPE_CHECKING:
 Voxels = NDArray[Any]
 Resolution = tuple[float, float, float]
 
-# The type in which a volume holds what a viewer cannot show as it is, if every value survives.
-IMAGE_TYPES = {"bool": "uint8", "int64": "int32", "float16": "float32", "float64": "float32"}
-LABEL_TYPES = {"uint8": "uint32", "uint16": "uint32", "int32": "uint32", "int64": "uint64", "bool": "uint32"}
-LABEL_NAME = re.compile("label|seg|neuron_ids|mask|instance|annot", re.IGNORECASE)
-
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -35,8 +32,15 @@ class Wishes:
 
     type: str | None = None
     dtype: DTypeLike | None = None
-    resolution: Sequence[float] | None = None
-    voxel_offset: Sequence[int] | None = None
+    resolution: LengthsLike | None = None
+    voxel_offset: LengthsLike | None = None
+    range: Sequence[float] | None = None
+    percentile: Sequence[float] | None = None
+
+    @property
+    def contrast(self) -> str:
+        """Which of the two keywords asks for a contrast, or none."""
+        return "range" if self.range is not None else "percentile" if self.percentile is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,64 +53,76 @@ class Choices:
     voxel_offset: Triple
     rounding: bool
     notes: tuple[str, ...]
+    contrast: Contrast | None = None
 
 
 def choose(source: Source, wishes: Wishes, samples: list[Voxels]) -> Choices:
-    """Return what a volume made from `source` will be.
+    """Return what a volume made from `source` will be; its percentiles are read here if they are asked for.
 
     Raises
     ------
     OptionError
         A wish is impossible.
     SourceError
-        No data type of the viewer can hold such voxels.
+        No data type of the viewer can hold such voxels, or a sampled value does not survive in it.
     """
-    kind, why_kind = _type(source, wishes.type, samples)
-    dtype, why_dtype = _dtype(source, wishes.dtype, kind)
+    kind, why_kind = _type(source, wishes, samples)
+    dtype, why_dtype = _dtype(source, wishes, kind, samples)
     resolution, why_resolution = choose_resolution(source, wishes.resolution)
-    offset, why_offset = _voxel_offset(source, wishes.voxel_offset)
+    offset, why_offset = _voxel_offset(source, wishes.voxel_offset, resolution)
     notes = [*source.notes, f"type {kind}: {why_kind}", f"data type {dtype}: {why_dtype}"]
+    contrast = None
+    if wishes.contrast:
+        contrast, why = choose_contrast(source, dtype, wishes.range, wishes.percentile)
+        notes += [*why, *remarks(contrast, samples)]
     if why_resolution:
         notes.append(f"voxel size {','.join(f'{step:g}' for step in resolution)} nm: {why_resolution}")
     if why_offset:
         notes.append(f"voxel offset {','.join(map(str, offset))}: {why_offset}")
-    return Choices(kind, dtype, resolution, offset, wishes.dtype is not None, tuple(notes))
+    choices = Choices(kind, dtype, resolution, offset, wishes.dtype is not None, tuple(notes), contrast)
+    for sample in samples:
+        in_type(sample, choices, source.name)
+    return choices
 
 
-def _type(source: Source, wish: str | None, samples: list[Voxels]) -> tuple[str, str]:
-    if wish is not None:
-        if wish not in ("image", "segmentation"):
-            raise OptionError(f'type is "image" or "segmentation", found {wish!r}')
-        return wish, "as asked"
-    name, channels = source.dtype.name, source.shape[3]
-    if source.dtype.kind not in "iub" or channels > 1:
-        return "image", f"{name} voxels" + (f" with {channels} channels" if channels > 1 else "")
-    if any(sample.size and sample.min() < 0 for sample in samples):
-        return "image", "negative values"
-    labels, named = looks_like_labels(samples), LABEL_NAME.search(source.name)
-    if name in ("uint64", "int64", "uint32"):
-        return "segmentation", f"{name} voxels"
-    if labels and named:
-        return "segmentation", f"regions of equal values, and the name says {named[0]!r}"
-    return "image", f"{name} voxels (--type segmentation if they are labels)"
+def _type(source: Source, wishes: Wishes, samples: list[Voxels]) -> tuple[str, str]:
+    wish = wishes.type
+    if wish not in (None, "image", "segmentation"):
+        raise OptionError(f'type is "image" or "segmentation", found {wish!r}')
+    asked_float = wishes.dtype is not None and parse_data_type(wishes.dtype) == "float32"
+    if wish is None and asked_float:
+        return "image", "float32 is asked for"
+    kind, why = (wish, "as asked") if wish else detect_type(source, samples)
+    if kind == "segmentation" and wishes.contrast:
+        raise OptionError(
+            f"{wishes.contrast} sets the contrast of grey values, and {source.name} is a segmentation ({why}); "
+            "--type image if its voxels are grey values"
+        )
+    if kind == "segmentation" and asked_float:
+        raise OptionError("labels are integers, float32 is for grey values: --dtype uint32, uint64, or --type image")
+    return kind, why
 
 
-def _dtype(source: Source, wish: DTypeLike | None, kind: str) -> tuple[np.dtype[Any], str]:
+def _dtype(source: Source, wishes: Wishes, kind: str, samples: list[Voxels]) -> tuple[np.dtype[Any], str]:
     name = source.dtype.name
-    if wish is not None:
-        return np.dtype(parse_data_type(wish)), "as asked"
+    if wishes.dtype is not None:
+        return np.dtype(parse_data_type(wishes.dtype)), "as asked"
+    if wishes.contrast:
+        return np.dtype("uint8"), f"the usual one for {wishes.contrast}"
     table = LABEL_TYPES if kind == "segmentation" else IMAGE_TYPES
     if name in table:
-        return np.dtype(table[name]), f"from {name}, if every value survives"
+        types = [np.dtype(candidate) for candidate in table[name]]
+        fits = (dtype for dtype in types if all(survives(sample, dtype) for sample in samples))
+        return next(fits, types[0]), f"from {name}, if every value survives"
     if name in DATA_TYPES:
         return source.dtype, "that of the source"
     raise SourceError(
         f"{source.name} holds {name}, which the viewer cannot show: expected one of {', '.join(DATA_TYPES)}, or one "
-        f"that converts to them without loss ({', '.join(IMAGE_TYPES)})"
+        f"that converts to them without loss ({', '.join(IMAGE_TYPES)}); --type image --dtype float32 rounds it"
     )
 
 
-def choose_resolution(source: Source, wish: Sequence[float] | None) -> tuple[Resolution, str]:
+def choose_resolution(source: Source, wish: LengthsLike | None) -> tuple[Resolution, str]:
     """Return the voxel size in nm and why; no reason where the source's own notes say it.
 
     Raises
@@ -121,42 +137,36 @@ def choose_resolution(source: Source, wish: Sequence[float] | None) -> tuple[Res
     return (1.0, 1.0, 1.0), "neither given (--resolution x,y,z) nor in the source"
 
 
-def _voxel_offset(source: Source, wish: Sequence[int] | None) -> tuple[Triple, str]:
-    if wish is not None:
-        if len(wish) != 3 or any(step != int(step) for step in wish):
-            raise OptionError(f"voxel_offset is three integers, x, y, z; found {tuple(wish)}")
-        return triple(wish), "as asked"
-    if source.voxel_offset is not None:
-        return source.voxel_offset, ""
-    return (0, 0, 0), ""
+def _voxel_offset(source: Source, wish: LengthsLike | None, resolution: Resolution) -> tuple[Triple, str]:
+    """Return the first voxel's coordinates; a wish with units is rounded to whole voxels, and the reason says so."""
+    if wish is None:
+        return (source.voxel_offset, "") if source.voxel_offset is not None else ((0, 0, 0), "")
+    lengths = parse_lengths(wish)
+    if not have_unit(wish):
+        if any(step != int(step) for step in lengths):
+            raise OptionError(f"voxel_offset is three integers, x, y, z, or lengths with units; found {wish!r}")
+        return triple(lengths), "as asked"
+    asked = f"{','.join(f'{nm:g}' for nm in lengths)} nm, as asked"
+    voxels, moved = whole_voxels(lengths, resolution)
+    if moved is None:
+        return voxels, asked
+    by = ",".join(f"{nm:g}" for nm in moved)
+    return voxels, f"{asked}, is no multiple of the voxel and was rounded to the nearest one, which moves it by {by} nm"
 
 
 def in_type(voxels: Voxels, choices: Choices, where: str) -> Voxels:
-    """Return voxels in the chosen type.
+    """Return voxels in the chosen contrast and type.
 
     Raises
     ------
     SourceError
-        A value does not survive; the sentence says where.
+        A value does not survive; the sentence says `where`, and which option would allow it.
     """
-    dtype = choices.dtype
-    if voxels.dtype == dtype:
+    if choices.contrast is not None:
+        return choices.contrast.of(voxels)
+    if voxels.dtype == choices.dtype:
         return voxels
-    with np.errstate(invalid="ignore", over="ignore"):
-        converted = voxels.astype(dtype, order="F")
-    if np.can_cast(voxels.dtype, dtype, "safe") or (choices.rounding and dtype.kind == voxels.dtype.kind == "f"):
-        return converted
-    if not _same(voxels, converted):
-        raise SourceError(
-            f"{where} holds {voxels.dtype} values from {voxels.min()} to {voxels.max()} which do not all survive in "
-            f"{dtype}; " + ("ask for dtype float32 to round them" if dtype.kind == "f" else "ask for another dtype")
-        )
-    return converted
-
-
-def _same(voxels: Voxels, converted: Voxels) -> bool:
-    """Whether both hold the same numbers; a sign that was lost shows in the comparison with zero."""
-    if voxels.dtype.kind == "f":
-        return bool(np.array_equal(converted.astype(voxels.dtype), voxels, equal_nan=True))
-    back = converted.astype(voxels.dtype)
-    return bool(np.array_equal(back, voxels) and np.array_equal(converted < 0, voxels < 0))
+    if np.can_cast(voxels.dtype, choices.dtype, "safe"):
+        return voxels.astype(choices.dtype, order="F")
+    labels = choices.type == "segmentation"
+    return lossless(voxels, choices.dtype, rounding=choices.rounding, labels=labels, where=where)

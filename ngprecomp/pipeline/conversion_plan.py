@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.info import Info, with_scale
 from ngprecomp.format.sharding import shard_count, write_chunk_shape
-from ngprecomp.kernels.downsample import METHODS
 from ngprecomp.pipeline.choices import Choices, Wishes, choose, choose_resolution, in_type
 from ngprecomp.pipeline.defaults import default_chunk_size
-from ngprecomp.pipeline.levels import Level, plan_levels
-from ngprecomp.pipeline.report import MEAN_OF_LABELS, counted
+from ngprecomp.pipeline.levels import Level, choose_method, plan_levels
+from ngprecomp.pipeline.progress import Announcement
+from ngprecomp.pipeline.report import MEAN_OF_LABELS, counted, megabytes
 from ngprecomp.pipeline.sampling import sample_boxes
 from ngprecomp.pipeline.scales import ShardSize, plain_scales, resolved_shard_size, shard_data_encoding, with_shards
+from ngprecomp.volume.budget import parse_memory
 from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.handle import BoxLike, as_box
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything that convert was told beyond source and destination."""
+    """Everything that convert was told beyond source and destination; `running` is how, with memory and spool."""
 
     wishes: Wishes
     storage: Storage
@@ -43,7 +45,9 @@ class Options:
     method: str | None
     box: BoxLike | None
     running: Running
-    overwrite: bool
+    overwrite: bool = False
+    exact: bool = False
+    resume: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +77,14 @@ def plan_conversion(source: Source, options: Options) -> Plan:
     chunk_size = positive_triple("chunk_size", options.storage.chunk_size) or default_chunk_size(resolution)
     samples = sample_boxes(source, chunk_size)
     choices = choose(source, options.wishes, samples)
-    method = options.method or ("mode" if choices.type == "segmentation" else "mean")
-    if method not in METHODS:
-        raise OptionError(f"the method is one of {', '.join(METHODS)}, found {method!r}")
+    method = choose_method(options.method, choices.type, choices.dtype, exact=options.exact)
     storage = _storage(options.storage, choices, chunk_size)
     base = Level(_domain(source, choices, options.box), choices.resolution)
     factor = positive_triple("factor", options.factor)
     levels = (base, *plan_levels(base, chunk_size, count=options.levels, factor=factor, method=method))
     scales = plain_scales(levels, source.shape[3], choices.dtype.name, storage)
-    notes = [*choices.notes, f"encoding {storage.encoding}, chunks {chunk_size}, method {method}"]
+    holes = [note for note in _holes(source) if note not in choices.notes]
+    notes = [*choices.notes, *holes, f"encoding {storage.encoding}, chunks {chunk_size}, method {method}"]
     if options.levels is not None and len(levels) <= options.levels:
         notes.append(f"{counted(len(levels) - 1, 'coarser scale')}, not {options.levels}: one voxel is left")
     if choices.type == "segmentation" and method == "mean":
@@ -97,6 +100,33 @@ def plan_conversion(source: Source, options: Options) -> Plan:
     notes += _shards(scales[0])
     info = reduce(with_scale, scales, Info(choices.type, choices.dtype.name, source.shape[3]))
     return Plan(choices, info, levels, method, tuple(notes))
+
+
+def announcement(source: Source, plan: Plan, options: Options) -> Announcement:
+    """Return what is said before the work: what is odd about the source or the choices, and the plan in one line."""
+    remarks = tuple(note for note in plan.notes if note.startswith("remark") or note in _holes(source))
+    voxels = math.prod(plan.levels[0].box.size)
+    voxel_bytes = plan.choices.dtype.itemsize * plan.info.num_channels
+    scales = [plan.info.scale(index) for index in range(len(plan.levels))]
+    stored = [counted(sum(math.prod(scale.grid.shape) for scale in scales), "chunk")]
+    if scales[0].sharding is not None:
+        shards = sum(shard_count(scale.sharding, scale.grid.shape) for scale in scales if scale.sharding is not None)
+        stored.append(f"in {counted(shards, 'shard')}")
+    memory = options.running.memory
+    share = " (a quarter of the machine's)" if memory == parse_memory(None) else ""
+    line = (
+        f"{voxels:,} voxels of {voxel_bytes} bytes, {counted(len(scales), 'scale')}, {' '.join(stored)}, "
+        f"memory {megabytes(memory)}{share}, {counted(options.running.workers, 'thread')}"
+    )
+    return Announcement(remarks, line, voxel_bytes)
+
+
+def _holes(source: Source) -> list[str]:
+    """Return the notes on chunks that the source never stored: its own, or one that counts them."""
+    own = [note for note in source.notes if "never written" in note]
+    if own or not source.unwritten_chunks:
+        return own
+    return [f"remark: {counted(source.unwritten_chunks, 'chunk')} of the source were never written"]
 
 
 def _shards(scale: Scale) -> list[str]:

@@ -2,45 +2,62 @@
 
 from __future__ import annotations
 
+import inspect
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.typing import DTypeLike, NDArray
 
-from ngprecomp.errors import ExistsError, OptionError
+from ngprecomp.chunks.listing import chunk_files
+from ngprecomp.errors import ExistsError, OptionError, SourceError
 from ngprecomp.format.box import three
+from ngprecomp.format.info import info_to_json
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.choices import Choices, Wishes, in_type
-from ngprecomp.pipeline.conversion_plan import Options, Plan, plan_conversion
-from ngprecomp.pipeline.journal import abandon, begin_journal, end_journal
+from ngprecomp.pipeline.command import Command, fingerprint, given_options
+from ngprecomp.pipeline.conversion_plan import Options, Plan, announcement, plan_conversion
+from ngprecomp.pipeline.exact import make_exact_scales
+from ngprecomp.pipeline.forecast import Forecast, forecast
+from ngprecomp.pipeline.journal import open_journal
 from ngprecomp.pipeline.making import Base, Made, Running, make_scales
-from ngprecomp.pipeline.progress import Progress, ignore_progress
+from ngprecomp.pipeline.progress import Progress, announce, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
-from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory, scale_report
+from ngprecomp.pipeline.report import Report, counted, peak_memory, scale_report
 from ngprecomp.pipeline.rounds import Target
+from ngprecomp.pipeline.spooling import choose_spool, source_demand, spooled
 from ngprecomp.pipeline.volume_source import VolumeSource, as_volume
 from ngprecomp.sources.opening import open_source
 from ngprecomp.storage.locate import open_store
+from ngprecomp.storage.protocol import exists
+from ngprecomp.version import __version__
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
 from ngprecomp.volume.documents import create_info, found_info
-from ngprecomp.volume.places import place_of
-from ngprecomp.volume.removal import remove_volume
+from ngprecomp.volume.places import JOURNAL_KEY, place_of
+from ngprecomp.volume.reading import Missing, checked_missing
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Box
-    from ngprecomp.format.info import Info
+    from ngprecomp.format.lengths import LengthsLike
     from ngprecomp.pipeline.scales import ShardSize
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
     from ngprecomp.volume.handle import BoxLike
 
 Voxels = NDArray[Any]
+# The same command: these may differ when a job goes on.
+HOW_IT_RUNS = (
+    "source", "destination", "memory", "workers", "spool_dir", "resume", "overwrite", "dry_run", "progress",
+)  # fmt: skip
+TRIPLETS = ("compressed_segmentation_block_size", "chunk_size", "shard_size", "factor", "resolution")
 Where = str | os.PathLike[str] | Mapping[str, Any]
 
 
@@ -51,10 +68,12 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     dataset: str | None = None,
     axes: str | None = None,
     gaps: Literal["error", "close", "blank"] = "error",
-    resolution: Sequence[float] | None = None,
-    voxel_offset: Sequence[int] | None = None,
+    resolution: LengthsLike | None = None,
+    voxel_offset: LengthsLike | None = None,
     type: str | None = None,
     dtype: DTypeLike | None = None,
+    range: Sequence[float] | None = None,
+    percentile: Sequence[float] | None = None,
     encoding: str | None = None,
     compressed_segmentation_block_size: Sequence[int] | None = None,
     jpeg_quality: int | None = None,
@@ -67,14 +86,22 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     levels: int | None = None,
     factor: Sequence[int] | None = None,
     method: str | None = None,
+    exact: bool = False,
     box: BoxLike | None = None,
     skip_empty: bool = False,
+    missing: Missing = "zero",
     memory: int | str | None = None,
     workers: int | None = None,
+    spool_dir: str | os.PathLike[str] | None = None,
+    resume: bool = True,
     overwrite: bool = False,
+    dry_run: bool = False,
     progress: Progress | None = None,
-) -> Report:
-    """Make a volume with all its scales from an HDF5 dataset, TIFF files, a .npy file or an array.
+) -> Report | Forecast:
+    """Make a volume with all its scales from a file, a stack of slices, another volume or an array.
+
+    A job that was interrupted goes on where it stopped when it is called again in the same way; the volume is then the
+    same, byte for byte, as if nothing had happened. Arrays begin anew, because nothing tells whether they changed.
 
     Parameters
     ----------
@@ -89,9 +116,13 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     gaps
         Missing numbers in a stack of slices: ``"error"``, ``"close"`` them up, or ``"blank"`` slices of zeros.
     resolution, voxel_offset
-        Voxel size in nm and coordinates of the first voxel, x, y, z; by default what the file says.
+        Voxel size in nm or with units (``"4nm,4nm,0.04um"``), and coordinates of the first voxel, in voxels or lengths
+        with units, x, y, z; by default what the file says.
     type, dtype
         ``"image"`` or ``"segmentation"``, and the data type; by default chosen from the data, with the reason.
+    range, percentile
+        Contrast of an image: the two values, or the two percentiles of a sample, that become the ends of `dtype`
+        (uint8 by default).
     encoding
         By default compressed_segmentation for labels and raw for images; jpeg and png with their parameters.
     compress, compress_level
@@ -102,14 +133,25 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     levels, factor, method
         The number of coarser scales, the factor of each step, and mode (for labels), mean (for images), median, min,
         max or stride.
+    exact
+        Compute every scale from the finest one over its whole window, instead of from the scale above it; the source
+        is then read once for each scale.
     box
         The part of the source to convert, ``((x0, x1), (y0, y1), (z0, z1))`` in voxels of the new volume.
     skip_empty
         Leave all-zero chunks out.
+    missing
+        What absent chunks of the source are: ``"zero"`` reads zeros and counts them, ``"error"`` raises.
     memory, workers
-        Bytes (``"512MB"``) that the job may hold, and threads (0 or None: one per core).
+        Bytes (``"512MB"``) that the job may hold (a quarter of the machine's), and threads (0 or None: one per core).
+    spool_dir
+        The folder of temporary files.
+    resume
+        Go on with an unfinished job of the same source and options; memory, workers and progress may differ.
     overwrite
-        Replace a volume that is there; foreign files stay.
+        Replace a volume that is there, finished or not; foreign files stay.
+    dry_run
+        Write nothing, and return a forecast of what would be done, which prints well.
     progress
         Called with finished and total voxels.
 
@@ -118,7 +160,7 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     NotFoundError, SourceError
         The source is missing, damaged, or of a kind that no viewer shows.
     ExistsError
-        A volume is at the destination.
+        A volume, or an unfinished one of another command, is at the destination.
     OptionError
         An option is invalid.
 
@@ -134,8 +176,10 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     >>> [scale.key for scale in report.scales], ng.open("memory://doc/convert").shape
     (['8_8_40'], (128, 64, 16, 1))
     """
+    given = given_options(_outputs(locals()), _DEFAULTS)
+    store = open_store(parse_spec(destination).url)
     options = Options(
-        Wishes(type, dtype, three(resolution), voxel_offset),
+        Wishes(type, dtype, resolution, voxel_offset, range, percentile),
         Storage(
             encoding,
             three(compressed_segmentation_block_size),
@@ -151,10 +195,17 @@ def convert(  # noqa: PLR0913 - a public signature may be long
         three(factor),
         method,
         box,
-        Running(parse_memory(memory), worker_count(workers), progress or ignore_progress, skip_empty),
+        Running(
+            parse_memory(memory),
+            worker_count(workers, remote=store.remote),
+            progress or ignore_progress,
+            skip_empty,
+            None if spool_dir is None else os.fspath(spool_dir),
+        ),
         overwrite,
+        exact,
+        resume,
     )
-    store = open_store(parse_spec(destination).url)
     volume = as_volume(source)
     if volume is None:
         opened: Source = open_source(source, dataset=dataset, axes=axes, gaps=gaps)
@@ -163,46 +214,64 @@ def convert(  # noqa: PLR0913 - a public signature may be long
             raise OptionError(f"{volume.url} is a precomputed volume: neither dataset nor axes can be chosen")
         if volume.url == store.url:
             raise OptionError(f"{store.url} is both source and destination")
-        opened = VolumeSource(volume)
+        opened = VolumeSource(volume, missing)
         options = replace(options, wishes=replace(options.wishes, type=type or volume.parsed_info.type))
-    try:
-        return _convert(opened, store, options)
-    finally:
-        opened.close()
+    with closing(opened):
+        if checked_missing(missing) == "error" and opened.unwritten_chunks:
+            raise SourceError(f"{counted(opened.unwritten_chunks, 'chunk')} of {opened.name} were never written")
+        if dry_run:
+            return forecast(opened, plan_conversion(opened, options), options)
+        return _convert(opened, store, options, given)
 
 
-def _convert(source: Source, store: Store, options: Options) -> Report:
+def _convert(source: Source, store: Store, options: Options, given: Mapping[str, Any]) -> Report:
     began = time.monotonic()
     old = found_info(store)
-    if old is not None and not options.overwrite:
+    if old is not None and not options.overwrite and not exists(store, JOURNAL_KEY):
         raise ExistsError(f"a volume exists at {store.url}; overwrite replaces it")
     plan = plan_conversion(source, options)
-    if old is not None:
-        remove_volume(store, old)
-    begin_journal(store, source.name, plan.info, overwrite=options.overwrite)
-    try:
-        made = _make(source, store, plan, options)
-        create_info(store, plan.info)
-    except BaseException:
-        abandon(store, plan.info)
-        raise
-    add_provenance(store, [source.name], {"task": "convert", "method": plan.method, "choices": list(plan.notes)})
-    end_journal(store)
+    sampled = _absent(source)
+    spool = choose_spool(source, plan, options)
+    info = info_to_json(plan.info)
+    command = Command("convert", source.name, fingerprint(source), given, info, __version__)
+    with open_journal(store, command, old, resume=options.resume, overwrite=options.overwrite) as journal:
+        options = replace(options, running=replace(options.running, journal=journal))
+        announce(options.running.progress, announcement(source, plan, options))
+        places = _places(store, plan, options)
+        with spooled(source, spool, options.running.spool_dir) as voxels:
+            made = _make(voxels, places, plan, options)
+        found = found_info(store)
+        if found is None or info_to_json(found) != info:
+            create_info(store, plan.info)
+        step = {"task": "convert", "method": plan.method, "exact": options.exact, "choices": list(plan.notes)}
+        add_provenance(store, [source.name], step)
+        files = sum(1 for place in places for _ in chunk_files(place))
+        journal.end()
     return Report(
         "convert",
         store.url,
-        _scale_reports(plan.info, made),
+        tuple(scale_report(place.scale, counts) for place, counts in zip(places, made.counts, strict=True)),
         plan.notes,
         time.monotonic() - began,
         made.read_bytes,
-        source.absent if isinstance(source, VolumeSource) else 0,
+        _absent(source) - sampled,
         peak_memory(),
+        math.prod(plan.levels[0].box.size),
+        files,
+        source.decoded_bytes,
+        0 if made.resumed else math.prod(plan.levels[0].box.size) * source.shape[3] * source.dtype.itemsize,
+        made.resumed,
     )
 
 
-def _make(source: Source, store: Store, plan: Plan, options: Options) -> Made:
-    """Write all chunks of all scales."""
-    places = [
+def _absent(source: Source) -> int:
+    """Return how many chunks of a source volume were asked for and not there so far."""
+    return source.absent if isinstance(source, VolumeSource) else 0
+
+
+def _places(store: Store, plan: Plan, options: Options) -> list[Place]:
+    """Return where the chunks of each scale go."""
+    return [
         place_of(
             store,
             plan.info,
@@ -212,6 +281,10 @@ def _make(source: Source, store: Store, plan: Plan, options: Options) -> Made:
         )
         for index in range(len(plan.levels))
     ]
+
+
+def _make(source: Source, places: Sequence[Place], plan: Plan, options: Options) -> Made:
+    """Write all chunks of all scales."""
     targets = [Target(place.grid, level.factor, (place,)) for place, level in zip(places, plan.levels, strict=True)]
     base = Base(
         plan.levels[0].box,
@@ -219,8 +292,10 @@ def _make(source: Source, store: Store, plan: Plan, options: Options) -> Made:
         source.block,
         plan.choices.dtype,
         plan.info.num_channels,
+        source_demand(source, plan.choices, options.running.workers),
     )
-    return make_scales(base, targets, plan.method, options.running)
+    make = make_exact_scales if options.exact else make_scales
+    return make(base, targets, plan.method, options.running)
 
 
 def _reader(source: Source, choices: Choices) -> Callable[[Box, Executor | None], Voxels]:
@@ -233,5 +308,13 @@ def _reader(source: Source, choices: Choices) -> Callable[[Box, Executor | None]
     return read
 
 
-def _scale_reports(info: Info, made: Made) -> tuple[ScaleReport, ...]:
-    return tuple(scale_report(info.scale(index), counts) for index, counts in enumerate(made.counts))
+def _outputs(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords of `convert` that show in what it writes; where one number means three it is spelled so."""
+    return {name: three(value) if name in TRIPLETS else value for name, value in keywords.items() if name in _DEFAULTS}
+
+
+_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(convert).parameters.items()
+    if name not in HOW_IT_RUNS
+}

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.kernels.downsample import downsampled_box
+from ngprecomp.kernels.downsample import METHODS, downsampled_box
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ngprecomp.format.scale import Scale
 
 Resolution = tuple[float, float, float]
 
@@ -31,6 +37,35 @@ class Level:
         box = Box(*downsampled_box(self.box.lo, self.box.hi, factor, method))
         x, y, z = (r * f for r, f in zip(self.resolution, factor, strict=True))
         return Level(box, (x, y, z), factor)
+
+
+def level_of(scale: Scale) -> Level:
+    """Return a stored scale as a level."""
+    return Level(scale.box, scale.resolution)
+
+
+def choose_method(wish: str | None, kind: str, dtype: np.dtype[np.generic], *, exact: bool = False) -> str:
+    """Return the wished method, else mode for a segmentation and mean for an image.
+
+    Raises
+    ------
+    OptionError
+        There is no such method, or it does not fit the data type or the exact form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> choose_method(None, "segmentation", np.dtype("uint64"))
+    'mode'
+    """
+    method = wish or ("mode" if kind == "segmentation" else "mean")
+    if method not in METHODS:
+        raise OptionError(f"the method is one of {', '.join(METHODS)}, found {method!r}")
+    if method == "thin" and dtype.kind == "f":
+        raise OptionError(f'the method "thin" keeps labels, which are integers; these voxels are {dtype}')
+    if method == "thin" and exact:
+        raise OptionError('the method "thin" goes from scale to scale: exact is for the other methods')
+    return method
 
 
 def plan_levels(

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import KeyNotFoundError
+from ngprecomp.version import __version__
 from ngprecomp.volume.places import PROVENANCE_KEY
 
 if TYPE_CHECKING:
@@ -17,15 +18,13 @@ EMPTY = {"description": "", "owners": [], "processing": [], "sources": []}
 
 def add_provenance(store: Store, sources: list[str], method: dict[str, Any]) -> None:
     """Append a step to the provenance of a volume; what is there stays."""
-    import ngprecomp
-
     with store.lock(PROVENANCE_KEY):
         try:
             document = {**EMPTY, **json.loads(store.get(PROVENANCE_KEY).data)}
         except (KeyNotFoundError, ValueError, TypeError):
             document = dict(EMPTY)
         date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        step = {"by": f"ngprecomp {ngprecomp.__version__}", "date": date, "method": method}
+        step = {"by": f"ngprecomp {__version__}", "date": date, "method": method}
         document["processing"] = [*document["processing"], step]
-        document["sources"] = [*document["sources"], *sources]
+        document["sources"] = list(dict.fromkeys([*document["sources"], *sources]))  # CloudVolume refuses twins
         store.put(PROVENANCE_KEY, json.dumps(document, indent=2).encode())

@@ -1,52 +1,58 @@
-"""Coarser scales for a volume that has only its first one, or whose ``info`` declares empty ones."""
+"""Coarser scales for a volume that has only its first one, or whose ``info`` declares empty ones, or over a box."""
 
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from ngprecomp.chunks.listing import has_chunks, writable_compression
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, three
-from ngprecomp.format.info import Info, with_scale
-from ngprecomp.format.layout import sharding_for_shard_size
-from ngprecomp.format.names import default_key
-from ngprecomp.format.sharding import write_chunk_shape
-from ngprecomp.kernels.downsample import METHODS
-from ngprecomp.pipeline.levels import Level, factor_between, plan_levels
-from ngprecomp.pipeline.making import Running, StoredVoxels, make_scales
+from ngprecomp.format.info import Info, info_to_json, with_scale
+from ngprecomp.pipeline.command import Command
+from ngprecomp.pipeline.filling import Filled, fill, fingerprint_of, written_places
+from ngprecomp.pipeline.journal import open_journal, unfinished_scales
+from ngprecomp.pipeline.levels import choose_method
+from ngprecomp.pipeline.making import LOSSY, Running
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
-from ngprecomp.pipeline.report import MEAN_OF_LABELS, Report, ScaleReport, counted, peak_memory, scale_report
-from ngprecomp.pipeline.rounds import Target
+from ngprecomp.pipeline.pyramid_runs import added_scales, finished_scales, places_of, planned_runs
+from ngprecomp.pipeline.rebuilding import rebuild_box, recorded_method
+from ngprecomp.pipeline.report import MEAN_OF_LABELS, Report, counted, peak_memory
+from ngprecomp.version import __version__
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.documents import change_info, read_info
-from ngprecomp.volume.handle import Volume
+from ngprecomp.volume.handle import BoxLike, Volume, as_box
 from ngprecomp.volume.opening import open_volume, read_scale
-from ngprecomp.volume.places import place_of, refuse_escape
-from ngprecomp.volume.removal import remove_chunks
-from ngprecomp.volume.resources import Resources
+from ngprecomp.volume.places import place_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-    from ngprecomp.chunks.place import Place
+    from ngprecomp.format.box import Box
     from ngprecomp.format.scale import Scale
     from ngprecomp.storage.protocol import Store
     from ngprecomp.volume.reading import Missing
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """Scales that are made one from the other, and the stored scale that the first is made from."""
+class Options:
+    """What `build_pyramid` was told about the scales; None where nothing."""
 
-    base: Place
-    targets: tuple[Target, ...]
+    levels: int | None
+    factor: Triple | None
+    method: str | None
+    exact: bool
+    missing: Missing
+    skip_empty: bool
+    resume: bool
+    overwrite: bool
+
+
+JOB = "build_pyramid"
 
 
 def build_pyramid(  # noqa: PLR0913 - a public signature may be long
@@ -55,14 +61,17 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     levels: int | None = None,
     factor: Sequence[int] | None = None,
     method: str | None = None,
+    exact: bool = False,
+    box: BoxLike | None = None,
     missing: Missing = "zero",
     skip_empty: bool = False,
     memory: int | str | None = None,
     workers: int | None = None,
+    resume: bool = True,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Report:
-    """Make the coarser scales of a volume, each from the one before it in ``info``.
+    """Make the coarser scales of a volume, each from the one before it in ``info``, or anew where a box has changed.
 
     Scales that ``info`` declares and that hold no chunk are filled with their own key, chunk size and encoding. Where
     it declares only the first one, or `levels` asks for more, scales are added that are stored like the last one.
@@ -73,22 +82,34 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
         An open volume, or a path, URL or JSON spec.
     levels, factor, method
         The number of coarser scales, the factor of each added step (x, y, z), and mode (for segmentations), mean (for
-        images), median, min, max or stride.
+        images), median, min, max, stride, or thin: the mode, but thin objects keep their share (`ng.downsample`).
+    exact
+        Make every scale from the first one, over the whole window that a voxel stands for; it is read once for each.
+    box
+        Make only the chunks over ``((x0, x1), (y0, y1), (z0, z1))`` anew, which has changed in the scale that `volume`
+        is opened at, in every coarser scale that holds chunks. The method is by default the one that the provenance
+        says these were made by.
     missing
         What absent chunks are: ``"zero"`` reads zeros and counts them, ``"error"`` raises.
     skip_empty
         Leave all-zero chunks out.
     memory, workers
         Bytes (``"512MB"``) that the job may hold, and threads (0 or None: one per core).
+    resume
+        Go on with an unfinished job of the same options over the same voxels, instead of beginning anew.
     overwrite
-        Make all coarser scales anew, also those that hold chunks.
+        Make all coarser scales anew, also those that hold chunks. With a box that goes without saying.
     progress
         Called with finished and total voxels.
 
     Raises
     ------
     OptionError
-        There is nothing to make, or a declared scale is no downsampling of the one before it.
+        There is nothing to make, a declared scale is no downsampling of the one before it, or the method does not fit.
+    OutOfBoundsError
+        The box leaves the scale.
+    ExistsError
+        A pyramid that other options or voxels lead to was begun and not finished, and `overwrite` is not asked for.
 
     Examples
     --------
@@ -100,134 +121,103 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     """
     began = time.monotonic()
     opened = volume if isinstance(volume, Volume) else open_volume(volume)
-    store, info = opened.place.store, read_info(opened.place.store)
-    chosen = method or ("mode" if info.type == "segmentation" else "mean")
-    if chosen not in METHODS:
-        raise OptionError(f"the method is one of {', '.join(METHODS)}, found {chosen!r}")
-    scales = [read_scale(store, info, index) for index in range(len(info.scales))]
-    added = _added_scales(scales, levels, positive_triple("factor", three(factor)), chosen)
-    places = _places(store, info, [*scales, *added])
-    if levels is not None:
-        places = places[: levels + 1]
-    runs = _runs(places, len(scales), chosen, overwrite=overwrite)
-    if not runs:
-        raise OptionError(_nothing_to_make(store, len(scales) - 1))
     running = Running(parse_memory(memory), worker_count(workers), progress or ignore_progress, skip_empty)
-    made = _fill(runs, chosen, missing, running)
-    if added:
-        change_info(store, lambda now: reduce(with_scale, added, now))
-    notes = [f"method {chosen}", f"{counted(len(added), 'scale')} added" if added else "scales as declared in info"]
-    if info.type == "segmentation" and chosen == "mean":
-        notes.append(MEAN_OF_LABELS)
-    add_provenance(store, [], {"task": "build_pyramid", "choices": notes})
+    options = Options(
+        levels, positive_triple("factor", three(factor)), method, exact, missing, skip_empty, resume, overwrite
+    )
+    if box is None:
+        filled, notes = _whole(opened, options, running)
+    else:
+        filled, notes = _over_box(opened, as_box(box, opened.box), options, running)
     return Report(
         "build_pyramid",
-        store.url,
-        tuple(made.scales),
+        opened.url,
+        tuple(filled.scales),
         tuple(notes),
         time.monotonic() - began,
-        made.read_bytes,
-        made.absent,
+        filled.read_bytes,
+        filled.absent,
         peak_memory(),
+        resumed=filled.resumed,
     )
+
+
+def _whole(volume: Volume, options: Options, running: Running) -> tuple[Filled, list[str]]:
+    """Make whole scales; return what was made and the choices behind it."""
+    levels, exact = options.levels, options.exact
+    store, info = volume.place.store, read_info(volume.place.store)
+    method = choose_method(options.method, info.type, info.dtype, exact=exact)
+    scales = [read_scale(store, info, index) for index in range(len(info.scales))]
+    added = added_scales(scales, levels, options.factor, method)
+    places = places_of(store, info, [*scales, *added])
+    if levels is not None:
+        places = places[: levels + 1]
+    declared = [] if options.overwrite else places[1 : len(scales)]
+    runs = planned_runs(places, finished_scales(declared, unfinished_scales(store, JOB)), method, exact=exact)
+    if not runs:
+        raise OptionError(_nothing_to_make(store, len(scales) - 1))
+    written = {place.scale.key: place.scale for place in written_places(runs)}
+    target = info_to_json(reduce(with_scale, written.values(), replace(info, scales=())))
+    command = Command(JOB, store.url, fingerprint_of(runs), _given(options, method), target, __version__)
+    with open_journal(store, command, None, resume=options.resume, overwrite=options.overwrite) as journal:
+        running = replace(running, journal=journal)
+        filled = fill(runs, method, options.missing, running, exact=exact)
+        if added:
+            change_info(store, lambda now: _with_added(now, added))
+        journal.end()
+    notes = [_method_note(method, exact=exact)]
+    notes.append(f"{counted(len(added), 'scale')} added" if added else "scales as declared in info")
+    if info.type == "segmentation" and method == "mean":
+        notes.append(MEAN_OF_LABELS)
+    add_provenance(store, [], {"task": "build_pyramid", "method": method, "exact": exact, "choices": notes})
+    return filled, notes
+
+
+def _given(options: Options, method: str) -> dict[str, Any]:
+    """Return the options that show in what is written."""
+    given = {"method": method, "exact": options.exact, "missing": options.missing, "skip_empty": options.skip_empty}
+    return {"levels": options.levels, "factor": options.factor and list(options.factor), **given}
+
+
+def _with_added(info: Info, added: Sequence[Scale]) -> Info:
+    """Return the volume with scales that it has not got yet; a job that was cut off just before its end left them."""
+    known = {scale.get("key") for scale in info.scales}
+    return reduce(with_scale, [scale for scale in added if scale.key not in known], info)
+
+
+def _over_box(volume: Volume, box: Box, options: Options, running: Running) -> tuple[Filled, list[str]]:
+    """Make the chunks over a box of the scale that is open anew; return what was made and the choices behind it."""
+    if options.levels is not None or options.factor is not None:
+        raise OptionError("a box is made anew in the scales that exist: levels and factor are for new scales")
+    if options.exact and volume.scale_index:
+        raise OptionError("exact scales are made from the first scale: a box that has changed is one of its voxels")
+    store, info = volume.place.store, read_info(volume.place.store)
+    recorded, was_exact = recorded_method(store)
+    exact = options.exact or (was_exact and options.method is None and volume.scale_index == 0)
+    method = choose_method(options.method or recorded, info.type, info.dtype, exact=exact)
+    why = "as asked" if options.method else "from provenance" if recorded else f"the usual one for type {info.type}"
+    coarser = [read_scale(store, info, index) for index in range(volume.scale_index, len(info.scales))]
+    places = [place_of(store, info, scale) for scale in coarser]
+    rebuilt = rebuild_box(places, box, method, options.missing, running, exact=exact)
+    notes = [f"box {box} of scale {volume.key}", f"{_method_note(method, exact=exact)}: {why}"]
+    empty = [scale.key for scale in coarser[1:] if scale.key not in {made.key for made in rebuilt.scales}]
+    if any(scale.encoding in LOSSY for scale in coarser[: len(rebuilt.scales)]):
+        notes.append("remark: made from decoded lossy voxels, which a whole pyramid of a source is not")
+    if not rebuilt.scales:
+        notes.append("nothing to do: no coarser scale holds a chunk over the box")
+    elif empty:
+        notes.append(f"scales {', '.join(empty)} hold no chunk and stay empty")
+    if rebuilt.scales:
+        step = {"task": "build_pyramid", "method": method, "exact": exact, "box": str(box), "choices": notes}
+        add_provenance(store, [], step)
+    return Filled(rebuilt.scales, rebuilt.read_bytes, rebuilt.absent), notes
+
+
+def _method_note(method: str, *, exact: bool) -> str:
+    return f"method {method}, each scale from the first" if exact else f"method {method}"
 
 
 def _nothing_to_make(store: Store, coarser: int) -> str:
     if coarser:
         return f"{store.url} has all its {coarser} coarser scales; overwrite makes them anew"
     return f"one chunk of {store.url} holds the whole volume: there is no coarser scale to make"
-
-
-@dataclass(slots=True)
-class Filled:
-    """What was made by all runs."""
-
-    scales: list[ScaleReport]
-    read_bytes: int = 0
-    absent: int = 0
-
-
-def _fill(runs: Sequence[Run], method: str, missing: Missing, running: Running) -> Filled:
-    """Make all scales of all runs; if that fails, remove what was written of them."""
-    places = [place for run in runs for target in run.targets for place in target.places]
-    for place in places:
-        refuse_escape(place.scale, "write to")
-    remove_chunks(places)
-    filled = Filled([])
-    with closing(Resources(running.workers)) as threads:
-        try:
-            for run in runs:
-                voxels = StoredVoxels(run.base, threads, missing)
-                made = make_scales(voxels.base, run.targets, method, running)
-                filled.read_bytes += made.read_bytes
-                filled.absent += voxels.absent
-                filled.scales += [
-                    scale_report(target.places[0].scale, counts)
-                    for target, counts in zip(run.targets, made.counts, strict=True)
-                ]
-        except BaseException:
-            remove_chunks(places)
-            raise
-    return filled
-
-
-def _added_scales(scales: Sequence[Scale], levels: int | None, factor: Triple | None, method: str) -> list[Scale]:
-    """Return the scales to add behind those that ``info`` declares."""
-    last = scales[-1]
-    declared = len(scales) - 1
-    count = None if levels is None else max(0, levels - declared)
-    if levels is None and declared:
-        return []
-    base = Level(last.box, last.resolution)
-    planned = plan_levels(base, last.chunk_size, count=count, factor=factor, method=method)
-    added = [_stored_like(last, level) for level in planned]
-    keys = [scale.key for scale in (*scales, *added)]
-    if len(set(keys)) < len(keys):
-        raise OptionError(f"two scales would have the same key: {', '.join(keys)}")
-    return added
-
-
-def _stored_like(scale: Scale, level: Level) -> Scale:
-    """Return the metadata of a coarser scale that is stored like `scale`, in shards of the same size."""
-    sharding = scale.sharding
-    if sharding is not None and sharding.hash == "identity":
-        shard = write_chunk_shape(sharding, scale.grid.shape, scale.chunk_size, scale.size)
-        sharding = sharding_for_shard_size(
-            level.box.size, scale.chunk_size, shard, scale.encoding, sharding.data_encoding
-        )
-    return replace(
-        scale,
-        key=default_key(level.resolution),
-        size=level.box.size,
-        voxel_offset=level.box.lo,
-        resolution=level.resolution,
-        chunk_sizes=(scale.chunk_size,),
-        sharding=sharding,
-        extra={},
-    )
-
-
-def _runs(places: Sequence[Place], declared: int, method: str, *, overwrite: bool) -> list[Run]:
-    """Return what to make: each unbroken row of empty scales, from the scale before it."""
-    runs: list[Run] = []
-    for index in range(1, len(places)):
-        fine, coarse = places[index - 1], places[index]
-        if index < declared and not overwrite and has_chunks(coarse):
-            continue
-        factor = factor_between(_level(fine.scale), _level(coarse.scale), method)
-        target = Target(coarse.grid, factor, (coarse,))
-        if runs and runs[-1].targets[-1].places[0] is fine:
-            runs[-1] = Run(runs[-1].base, (*runs[-1].targets, target))
-        else:
-            runs.append(Run(fine, (target,)))
-    return runs
-
-
-def _level(scale: Scale) -> Level:
-    return Level(scale.box, scale.resolution)
-
-
-def _places(store: Store, info: Info, scales: Sequence[Scale]) -> list[Place]:
-    """Return where the scales lie; chunk files are compressed as those of the first scale are, if we write that."""
-    compression = writable_compression(place_of(store, info, scales[0]))
-    return [place_of(store, info, scale, compression=compression) for scale in scales]

@@ -32,9 +32,13 @@ class ScaleReport:
 class Report:
     """The outcome of a whole-volume job.
 
-    `notes` says which choices were made and why; `read_bytes` counts decoded voxels of the source with all re-reading;
-    `absent` counts chunks of a source volume that were not there; `peak_bytes` is the peak resident memory of the
-    process, with everything that it held before the job.
+    `notes` says which choices were made and why; `read_bytes` counts the voxels that the job asked its source for, with
+    all re-reading; `absent` counts chunks of a source volume that were not there; `peak_bytes` is the peak resident
+    memory of the process, with everything that it held before the job. `files` counts chunk files and shards, `voxels`
+    those of the finest scale written. `decoded_bytes` counts what the source decoded for this, samples included;
+    `source_bytes` is what reading it once would be. `resumed` counts footprints that an earlier run had finished; what
+    was written for them is in the counts, what was read for them is not. `conflicts` counts, where labels were
+    combined, the voxels in which two different ones met.
     """
 
     job: str
@@ -45,6 +49,12 @@ class Report:
     read_bytes: int
     absent: int
     peak_bytes: int
+    voxels: int = 0
+    files: int = 0
+    decoded_bytes: int = 0
+    source_bytes: int = 0
+    resumed: int = 0
+    conflicts: int | None = None
 
     @property
     def written_bytes(self) -> int:
@@ -60,12 +70,23 @@ class Report:
             lines.append(f"  scale {scale.key}: {size}, {chunks}, {megabytes(scale.nbytes)}{skipped}")
         if self.absent:
             lines.append(f"  {self.absent} chunks of the source are absent and were read as zeros")
+        if self.resumed:
+            lines.append(f"  continued: {counted(self.resumed, 'footprint')} finished by an earlier run")
+        if self.conflicts is not None:
+            lines.append(f"  {counted(self.conflicts, 'voxel')} where two different labels met")
+        return "\n".join([*lines, f"  {self.summary}"])
+
+    @property
+    def summary(self) -> str:
+        """One line: voxels, bytes in and out, files, seconds, memory."""
         rate = self.read_bytes / 1e6 / max(self.seconds, 1e-9)
-        lines.append(
-            f"  {megabytes(self.read_bytes)} in, {megabytes(self.written_bytes)} out, {self.seconds:.1f} s "
-            f"({rate:.0f} MB/s), peak memory {megabytes(self.peak_bytes)}"
+        voxels = f"{self.voxels:,} voxels, " if self.voxels else ""
+        files = f" in {counted(self.files, 'file')}" if self.files else ""
+        times = f" (decoded {self.decoded_bytes / self.source_bytes:.2f} times)" if self.source_bytes else ""
+        return (
+            f"{voxels}{megabytes(self.read_bytes)} in{times}, {megabytes(self.written_bytes)} out{files}, "
+            f"{self.seconds:.1f} s ({rate:.0f} MB/s), peak memory {megabytes(self.peak_bytes)}"
         )
-        return "\n".join(lines)
 
 
 def scale_report(scale: Scale, counts: Counts) -> ScaleReport:
@@ -92,7 +113,7 @@ def megabytes(nbytes: int) -> str:
     >>> megabytes(123), megabytes(12_345_678), megabytes(3_210_000_000)
     ('123 B', '12.3 MB', '3.21 GB')
     """
-    for unit, factor in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+    for unit, factor in (("PB", 10**15), ("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if nbytes >= factor:
             return f"{nbytes / factor:.3g} {unit}"
     return f"{nbytes} B"

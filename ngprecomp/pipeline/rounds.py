@@ -16,6 +16,8 @@ import numpy as np
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import Grid, ceil_div, positions_in
 from ngprecomp.format.sharding import chunks_per_shard
+from ngprecomp.kernels.downsample import whole_tiles
+from ngprecomp.kernels.downsample_thin import TILE
 from ngprecomp.kernels.morton import compressed_morton_code
 
 if TYPE_CHECKING:
@@ -74,18 +76,33 @@ class Round:
         """Return the voxels to hold for a box of cells: of the base first, then of each target.
 
         Where the volume does not begin at a multiple of the factors, windows reach up to factor - 1 voxels beyond
-        the chunks above them; these voxels are read again by the neighbour.
+        the chunks above them; these voxels are read again by the neighbour. The method thin needs whole tiles, which
+        reach beyond the chunks where these do not begin at multiples of 16 voxels.
         """
         boxes: list[Box] = []
         below = Box((0, 0, 0), (0, 0, 0))
         for index in reversed(range(len(self.targets))):
             target = self.targets[index]
             own = target.grid.cells(self.owned(index, cells))
-            box = below if own.empty else own if below.empty else own.hull(below)
+            box = made_together(own.hull(below), target.factor, self.method).intersection(target.grid.domain)
             boxes.append(box)
             domain = self.targets[index - 1].grid.domain if index else self.base
             below = windows(box, target.factor).intersection(domain)
         return (below, *reversed(boxes))
+
+    @property
+    def tile_halo(self) -> Triple:
+        """Voxels of the base that whole tiles of thin may reach beyond a box of cells, at either end of each axis."""
+        whole, halo = [1, 1, 1], [0, 0, 0]
+        for target in self.targets:
+            whole = [w * f for w, f in zip(whole, target.factor, strict=True)]
+            if self.method == "thin" and target.factor != (1, 1, 1):
+                unaligned = [
+                    chunk % TILE or lo % TILE
+                    for chunk, lo in zip(target.grid.chunk, target.grid.domain.lo, strict=True)
+                ]
+                halo = [h + (w * (TILE - 1) if un else 0) for h, w, un in zip(halo, whole, unaligned, strict=True)]
+        return triple(halo)
 
     def shard_cells(self) -> Triple:
         """Return the least power-of-two block of cells, per axis, that holds whole shards of every target."""
@@ -100,6 +117,11 @@ class Round:
                     for b, n, r in zip(block, shard, ratio, strict=True)
                 )
         return block
+
+
+def made_together(box: Box, factor: Triple, method: str) -> Box:
+    """Return the voxels that must be made at once with those of `box`: whole tiles for thin, else these alone."""
+    return Box(*whole_tiles(box.lo, box.hi)) if method == "thin" and factor != (1, 1, 1) and not box.empty else box
 
 
 def windows(box: Box, factor: Triple) -> Box:

@@ -12,10 +12,11 @@ from ngprecomp.chunks.shard_sets import ShardSet, ShardSets
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div
 from ngprecomp.pipeline.cells import Counts, Voxels, make_cell
+from ngprecomp.pipeline.footprints import Outcome
 from ngprecomp.pipeline.rounds import Round, in_morton_order, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from concurrent.futures import Executor
 
 Shards = dict[tuple[int, int], ShardSet]
@@ -27,7 +28,8 @@ class Job:
 
     `read` returns a box of the base as [x, y, z, channel]; `unit` counts the cells along each axis that are read at
     once (powers of two); `window` bounds the cells in flight in `pool`; `progress` is told the voxels of the finest
-    target that each finished cell holds.
+    target that each finished cell holds. Footprints that begin at one of the cells `finished` are left out, all others
+    are at least `least_footprint` large, and `record` is told what each came to when its shards are published.
     """
 
     round: Round
@@ -38,35 +40,44 @@ class Job:
     progress: Callable[[int], None]
     skip_empty: bool = False
     spool_dir: str | None = None
+    finished: Container[Triple] = ()
+    least_footprint: Triple = (1, 1, 1)
+    record: Callable[[Box, Outcome], None] | None = None
 
     @property
     def footprint(self) -> Triple:
         """Cells of a footprint along each axis; all are powers of two, so units tile footprints exactly."""
-        return triple(map(max, self.unit, self.round.shard_cells()))
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a round did: the counts of each target, and the voxels read, with the halos that were read twice."""
-
-    counts: list[Counts]
-    voxels_read: int = 0
+        return triple(map(max, self.unit, self.round.shard_cells(), self.least_footprint))
 
 
 def run_round(job: Job) -> Outcome:
     """Make all scales of a round, footprint by footprint; the shards of a footprint appear when it is done."""
-    outcome = Outcome([Counts() for _ in job.round.targets])
+    total = Outcome([Counts() for _ in job.round.targets])
     for footprint in tiles(job.round.cells, job.footprint):
-        with ShardSets() as sets:
-            shards = _open_shards(job, footprint, sets)
-            for unit in _units(job, footprint):
-                _run_unit(job, unit, shards, outcome)
+        if footprint.lo in job.finished:
+            continue
+        outcome = _run_footprint(job, footprint)
+        if job.record is not None:
+            job.record(footprint, outcome)
+        total.add(outcome)
+    return total
+
+
+def _run_footprint(job: Job, footprint: Box) -> Outcome:
+    outcome = Outcome([Counts() for _ in job.round.targets])
+    with ShardSets() as sets:
+        shards = _open_shards(job, footprint, sets)
+        for unit in _units(job, footprint):
+            _run_unit(job, unit, shards, outcome)
     return outcome
 
 
 def _open_shards(job: Job, footprint: Box, sets: ShardSets) -> Shards:
+    # The index at the front of a shard is written last: after a loss of power it could be missing from a file that has
+    # its full length, which is all that is checked of recorded footprints.
+    durable = job.record is not None
     return {
-        (index, number): sets.open(place, job.round.owned(index, footprint), spool_dir=job.spool_dir)
+        (index, number): sets.open(place, job.round.owned(index, footprint), spool_dir=job.spool_dir, durable=durable)
         for index, target in enumerate(job.round.targets)
         for number, place in enumerate(target.places)
         if place.scale.sharding is not None

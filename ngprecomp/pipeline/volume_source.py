@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.sources.tally import Tally
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import open_volume
 from ngprecomp.volume.places import INFO_KEY
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ngprecomp.format.box import Box, Triple
+    from ngprecomp.volume.reading import Missing
 
 
 class VolumeSource:
@@ -24,10 +26,13 @@ class VolumeSource:
 
     axes = "xyzc"
     unwritten_chunks = 0
+    files: tuple[str, ...] = ()
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, missing: Missing = "zero") -> None:
         self.volume = volume
+        self._missing: Missing = missing
         self.absent = 0
+        self._decoded = Tally()
 
     @property
     def name(self) -> str:
@@ -66,10 +71,19 @@ class VolumeSource:
         """A chunk."""
         return self.volume.scale.chunk_size
 
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes of the chunks that were read so far."""
+        return self._decoded.total
+
     def read(self, box: Box, pool: Executor | None = None) -> NDArray[Any]:
         """Return a box of voxels [x, y, z, channel]; the volume's own threads read it."""
-        voxels, absent = self.volume.read(box.shifted(self.voxel_offset))
+        absolute = box.shifted(self.voxel_offset)
+        voxels, absent = self.volume.read(absolute, missing=self._missing)
         self.absent += absent
+        grid = self.volume.scale.grid
+        chunks = grid.cells(grid.touched(absolute))
+        self._decoded.add(math.prod(chunks.size) * self.shape[3] * self.dtype.itemsize)
         return voxels
 
     def close(self) -> None:
@@ -81,12 +95,13 @@ def as_volume(source: Any) -> Volume | None:
     """Return the volume that a source is or names, None if it is something else."""
     if isinstance(source, Volume):
         return source
-    if isinstance(source, Mapping):
+    if isinstance(source, dict):  # not any mapping: an HDF5 file is one, too
         return open_volume(source)
     if not isinstance(source, str | os.PathLike):
         return None
     text = os.fspath(source)
-    if text.startswith(("precomputed://", "memory://")) or text.endswith("|neuroglancer-precomputed:"):
+    address = "://" in text and not text.startswith("file://")
+    if address or "|zip:" in text or text.endswith("|neuroglancer-precomputed:"):
         return open_volume(text)
     folder = text.removeprefix("file://")
     return open_volume(source) if os.path.isfile(os.path.join(folder, INFO_KEY)) else None

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -12,6 +14,7 @@ import tifffile
 
 import ngprecomp as ng
 from ngprecomp.cli.main import main
+from tests.pipeline.killed import trees
 
 
 @pytest.fixture
@@ -20,6 +23,7 @@ def calls(monkeypatch):
     made = []
 
     def convert(**keywords):
+        del keywords["progress"]
         made.append(keywords)
         return "the report"
 
@@ -82,12 +86,19 @@ NOTHING = (slice(None),) * 3
         (["-j", "3"], {"workers": 3}),
         (["--jobs=3"], {"workers": 3}),
         (["--overwrite"], {"overwrite": True}),
+        (["--no-resume"], {"resume": False}),
+        (["--dry-run"], {"dry_run": True}),
+        (["--exact"], {"exact": True}),
+        (["--missing", "error"], {"missing": "error"}),
+        (["--spool-dir", "/scratch"], {"spool_dir": "/scratch"}),
+        (["--range", "-20,4095"], {"range": (-20, 4095)}),
+        (["--percentile", "0.5,99.8"], {"percentile": (0.5, 99.8)}),
         (["--no-progress"], {}),
     ],
 )
 def test_options_reach_the_call(argv, keywords, calls, capsys):
     assert main(["convert", "in.h5:a", "out", *argv]) == 0
-    assert calls == [{"source": "in.h5:a", "destination": "out", "progress": None, **keywords}]
+    assert calls == [{"source": "in.h5:a", "destination": "out", **keywords}]
     assert capsys.readouterr() == ("the report\n", "")
 
 
@@ -102,7 +113,8 @@ def test_converts(labels, tmp_path, capsys):
     assert main(["convert", f"{labels}:seg", str(out), "--offset", "-5,0,0", "--sharded", "--chunk-size", "16"]) == 0
     printed = capsys.readouterr()
     assert "voxel size 8 x 8 x 40 nm" in printed.out
-    assert printed.err == ""
+    assert printed.err.startswith("24,000 voxels of 8 bytes, 4 scales, 19 chunks in 4 shards, memory ")
+    assert printed.err.count("\n") == 1
     volume = ng.open(out)
     assert volume.voxel_offset == (-5, 0, 0)
     assert volume.scale.sharding is not None
@@ -170,8 +182,43 @@ def test_progress_is_drawn_on_a_terminal_only(labels, tmp_path):
     os.close(stderr)
     drawn = os.read(terminal, 10000)
     os.close(terminal)
+    assert drawn.startswith(b"24,000 voxels")
     assert b"100%" in drawn
     assert drawn.endswith(b"\n")
-    piped = subprocess.run(argv, capture_output=True, check=True)
+    piped = subprocess.run([*argv, "--no-progress"], capture_output=True, check=True)
     assert piped.stderr == b""
     assert b"scale 8_8_40" in piped.stdout
+
+
+def test_a_dry_run_prints_the_forecast(labels, tmp_path, capsys):
+    assert main(["convert", f"{labels}:seg", str(tmp_path / "out"), "--dry-run", "-q"]) == 0
+    assert "forecast" in capsys.readouterr().out
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_same_command_goes_on(how, tmp_path, capsys):
+    np.save(tmp_path / "noise.npy", np.random.default_rng(0).integers(0, 4000, (128, 160, 160), np.uint16))
+    options = ["--chunk-size", "16", "--unsharded", "--compress", "gzip", "--compress-level", "12", "--memory", "4MB"]
+    out = tmp_path / "out"
+    argv = ["convert", str(tmp_path / "noise.npy"), str(out), *options]
+    process = subprocess.Popen([sys.executable, "-m", "ngprecomp", *argv], stderr=subprocess.PIPE, text=True)
+    journal = out / "ngprecomp-journal"
+    while process.poll() is None and not list(journal.glob("[!.]*")):
+        time.sleep(0.01)
+    process.send_signal(how)
+    sent = time.monotonic()
+    _, printed = process.communicate(timeout=30)
+    assert time.monotonic() - sent < 5  # a second on a machine that has nothing else to do
+    if how == signal.SIGKILL:
+        assert process.returncode == -how
+    else:
+        assert process.returncode == 130
+        last = printed.splitlines()[-1]
+        assert last == f"ngprecomp: interrupted; what is finished stays in file://{out}: the same command continues"
+    assert not (out / "info").exists()
+    assert main(argv) == 0
+    assert "finished by an earlier run" in capsys.readouterr().out
+    assert main(["convert", str(tmp_path / "noise.npy"), str(tmp_path / "whole"), *options, "-q"]) == 0
+    found, expected = trees(out, tmp_path / "whole")
+    assert found == expected

@@ -22,6 +22,7 @@ scale 0: 8_8_40
   encoding      compressed_segmentation, blocks of 8 x 8 x 8 voxels
   sharding      {shards}
   raw bytes     96,000,000,000 (96 GB)
+  on disk       0 bytes (0 B) in 0 files
 
 scale 1: 16.5_16_40
   size          10 x 1 x 1 voxels
@@ -33,6 +34,7 @@ scale 1: 16.5_16_40
   encoding      raw
   sharding      none: a file for each chunk
   raw bytes     160 (160 B)
+  on disk       160 bytes (160 B) in 1 file, 100.0% of the raw bytes
 """
 
 
@@ -58,6 +60,7 @@ def volume(tmp_path):
 
 
 def test_summary(volume, capsys):
+    ng.open(volume, 1)[...] = 2**63
     assert main(["info", str(volume)]) == 0
     shards = (
         "48 shards of 512 x 512 x 512 voxels; identity, preshift 9, minishard 0, shard 6 bits; data gzip, index gzip"
@@ -92,3 +95,32 @@ def test_damaged_info(tmp_path, capsys):
     (tmp_path / "info").write_text('{"type": "image"')
     assert main(["info", str(tmp_path)]) == 1
     assert capsys.readouterr().err.startswith("ngprecomp: invalid info of")
+
+
+def test_the_bytes_of_very_many_files_are_estimated(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("ngprecomp.cli.summary.COUNTED", 10)
+    vol = ng.create(tmp_path / "v", shape=(8, 8, 8), dtype="uint8", chunk_size=(2, 2, 2))
+    vol[...] = 1
+    assert main(["info", str(tmp_path / "v")]) == 0
+    assert "on disk       about 512 B, from 10 of up to 64 files" in capsys.readouterr().out
+
+
+def test_set(tmp_path, capsys):
+    volume = str(tmp_path / "v")
+    vol = ng.create(volume, shape=(64, 64, 64), dtype="uint32", chunk_size=(32, 32, 32), shard_size=(64, 64, 64))
+    vol[...] = 2**32 - 1
+    argv = ["info", "set", volume, "--resolution", "4,4,40nm", "--shift", "-4,0,100", "--type", "segmentation"]
+    assert main(argv) == 0
+    printed = capsys.readouterr().out
+    assert "segmentation of uint32" in printed
+    assert "voxel size    4 x 4 x 40 nm" in printed
+    assert main(["info", "set", volume, "--rename-scale", "1_1_1", "4_4_40"]) == 0
+    moved = ng.open(volume, "4_4_40")
+    assert moved.voxel_offset == (-4, 0, 100)
+    assert (moved[...] == 2**32 - 1).all()
+
+
+def test_set_nothing(tmp_path, capsys):
+    ng.create(tmp_path / "v", shape=(4, 4, 4), dtype="uint8")
+    assert main(["info", "set", str(tmp_path / "v")]) == 2
+    assert capsys.readouterr().err == "ngprecomp: nothing to set: give resolution, shift, type or rename_scale\n"

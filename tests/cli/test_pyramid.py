@@ -14,6 +14,8 @@ from ngprecomp.cli.main import main
         (["--levels", "2"], {"levels": 2}),
         (["--factor", "2,2,1"], {"factor": (2, 2, 1)}),
         (["--method", "avg"], {"method": "mean"}),
+        (["--exact"], {"exact": True}),
+        (["--box", "0:8,:,-5:20"], {"box": (slice(0, 8), slice(None), slice(-5, 20))}),
         (["--missing", "error"], {"missing": "error"}),
         (["--skip-empty"], {"skip_empty": True}),
         (["--memory", "1GB"], {"memory": "1GB"}),

@@ -17,7 +17,10 @@ from ngprecomp.cli import values
         ("650", (650, 650, 650)),
         ("0.65um", (650, 650, 650)),
         ("-4,4,4", (-4, 4, 4)),
-        ("4,4,0.04um", None),
+        ("0.5,0.5,2um", (500, 500, 2000)),
+        ("4nm,4,40", None),
+        ("4nm,4,40nm", None),
+        ("4,4nm,40nm", None),
         ("4,4", None),
         ("4,4,40,1", None),
         ("4,x,40,1", None),
@@ -70,3 +73,30 @@ def test_json_object():
     for text in ("", "{", "[1]", "3"):
         with pytest.raises(ArgumentTypeError, match="expected a JSON object, found"):
             values.json_object(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("20,-5,7", (20, -5, 7)),
+        ("80nm,80nm,400nm", "80nm,80nm,400nm"),
+        ("0,0,0.4um", "0,0,0.4um"),
+        ("1.5,0,0", None),
+        ("80nm,80,400", None),
+        ("1,2", None),
+        ("a,b,c", None),
+        ("", None),
+    ],
+)
+def test_offset(text, expected):
+    if expected is None:
+        with pytest.raises(ArgumentTypeError, match="found '"):
+            values.offset(text)
+    else:
+        assert values.offset(text) == expected
+
+
+@pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "", "1nm,2nm"])
+def test_no_pair(text):
+    with pytest.raises(ArgumentTypeError, match="expected two numbers"):
+        values.pair(text)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ngprecomp as ng
-from ngprecomp.errors import ExistsError, NotFoundError, OptionError, SourceError
+from ngprecomp.errors import ExistsError, MissingChunkError, NotFoundError, OptionError, SourceError
 from tests.judges import (
     downsampled_by_tensorstore,
     open_with_tensorstore,
@@ -269,14 +269,32 @@ def test_what_cannot_be_converted_leaves_nothing_behind(tmp_path, values, option
     assert not (tmp_path / "out").exists()
 
 
-def test_a_failure_in_the_middle_leaves_nothing_behind(tmp_path):
-    """The last slab of the source does not survive in the type that the first slabs suggest."""
+def test_a_failure_in_the_middle_leaves_whole_objects_and_the_journal(tmp_path):
+    """The last voxel of the source does not survive in the type that all others suggest."""
     values = np.zeros((64, 32, 32))
-    values[0, 0, 0] = 0.1
+    values[-1, -1, -1] = 0.1
+    np.save(tmp_path / "a.npy", values)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    options = {"chunk_size": 8, "memory": "600kB", "workers": 1}
+    with pytest.raises(SourceError, match="survive") as failed:
+        ng.convert(tmp_path / "a.npy", tmp_path / "out", **options)
+    assert "the same command continues" in failed.value.__notes__[0]
+    left = [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert {"notes.txt", "ngprecomp-journal.json", "0-8_0-8_0-8"} <= set(left)
+    assert not [name for name in left if name.endswith(".tmp") or name == "info"]
+    ng.convert(tmp_path / "a.npy", tmp_path / "out", **options, dtype="float32", overwrite=True)
+    (tmp_path / "out" / "notes.txt").unlink()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if path.is_file()) == ["info", "provenance"]
+
+
+def test_a_failure_before_the_first_object_leaves_nothing_behind(tmp_path):
+    values = np.zeros((20, 20, 20))
+    values[1, 1, 1] = 0.1
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
     with pytest.raises(SourceError, match="survive"):
-        ng.convert(values, tmp_path / "out", axes="zyx", chunk_size=(8, 8, 8), memory="200kB", workers=1)
+        ng.convert(values, tmp_path / "out", axes="zyx", chunk_size=8)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["notes.txt"]
 
 
@@ -291,25 +309,6 @@ def test_an_existing_volume_is_replaced_only_when_asked(tmp_path):
     assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
     assert assert_pyramid(tmp_path / "out", second, "mean") == 2
     assert len(list((tmp_path / "out" / "1_1_1").iterdir())) == 8
-
-
-def test_a_journal_of_a_killed_job_is_cleared_by_the_same_job_only(tmp_path):
-    voxels = noise((40, 40, 40), "uint8")
-    np.save(tmp_path / "a.npy", voxels.T)
-    np.save(tmp_path / "b.npy", voxels.T)
-    ng.convert(tmp_path / "a.npy", tmp_path / "out", chunk_size=(8, 8, 8))
-    info = json.loads((tmp_path / "out" / "info").read_text())
-    (tmp_path / "out" / "info").unlink()
-    (tmp_path / "out" / "ngprecomp-journal.json").write_text(
-        json.dumps({"source": str(tmp_path / "a.npy"), "info": info})
-    )
-    with pytest.raises(NotFoundError):
-        ng.open(tmp_path / "out")
-    with pytest.raises(ExistsError, match="unfinished"):
-        ng.convert(tmp_path / "b.npy", tmp_path / "out", chunk_size=(16, 16, 16))
-    ng.convert(tmp_path / "a.npy", tmp_path / "out", chunk_size=(8, 8, 8))
-    assert assert_pyramid(tmp_path / "out", voxels, "mean") == 4
-    assert not (tmp_path / "out" / "ngprecomp-journal.json").exists()
 
 
 def test_zero_chunks_are_stored_unless_they_are_skipped(tmp_path):
@@ -339,6 +338,77 @@ def test_gzip_files_are_read_by_cloudvolume_and_by_us(tmp_path):
     assert all(path.suffix == ".gz" for path in (tmp_path / "out" / "1_1_1").iterdir())
     np.testing.assert_array_equal(read_with_cloudvolume(tmp_path / "out")[..., 0], labels)
     np.testing.assert_array_equal(ng.open(tmp_path / "out")[..., 0], labels)
+
+
+@pytest.mark.parametrize("shard_size", [None, 16])
+def test_exact_scales(tmp_path, shard_size):
+    """Each is TensorStore's downsampling of the first; the mode of modes is not."""
+    labels = np.random.default_rng(0).integers(0, 3, (40, 36, 20)).astype("uint64")
+    options = {"axes": "zyx", "chunk_size": 8, "shard_size": shard_size, "voxel_offset": (1, 0, -3)}
+    ng.convert(labels.T, tmp_path / "exact", exact=True, **options)
+    count = len(ng.open(tmp_path / "exact").scales)
+    assert count > 3
+    for index in range(1, count):
+        stored = open_with_tensorstore(tmp_path / "exact", index)
+        factor = tuple(map(round, ng.open(tmp_path / "exact", index).resolution))
+        expected = downsampled_by_tensorstore(tmp_path / "exact", 0, factor, "mode")
+        inside = expected[stored.domain].read().result()
+        np.testing.assert_array_equal(stored.read().result(), inside)
+    step = json.loads((tmp_path / "exact" / "provenance").read_text())["processing"][0]
+    assert step["method"]["exact"] is True
+
+
+def test_the_plan_is_told_before_the_work(tmp_path):
+    told = []
+
+    class Listener:
+        def announce(self, announcement):
+            assert not (tmp_path / "out").exists()
+            told.append(announcement)
+
+        def __call__(self, done, total):
+            told.append((done, total))
+
+    labels = blobs((40, 40, 20), "uint64")
+    ng.convert(labels.T, tmp_path / "out", axes="zyx", method="mean", chunk_size=16, memory="1GB", progress=Listener())
+    first, second, *_ = told
+    assert first.plan.startswith("32,000 voxels of 8 bytes, 3 scales, 23 chunks, memory 1 GB, ")
+    assert any("labels that no voxel had" in remark for remark in first.remarks)
+    assert second == (0, told[-1][1])
+
+
+def test_holes_are_not_silent(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("raw", (32, 32, 32), np.uint8, chunks=(16, 16, 16))
+        dataset[:16] = 7
+    report = ng.convert(tmp_path / "a.h5", tmp_path / "out", chunk_size=16)
+    assert any("4 chunks" in note and "never written" in note for note in report.notes)
+    with pytest.raises(SourceError, match=r"4 chunks of .* were never written"):
+        ng.convert(tmp_path / "a.h5", tmp_path / "other", chunk_size=16, missing="error")
+    assert not (tmp_path / "other").exists()
+    volume = ng.create(tmp_path / "few", shape=(32, 32, 32), dtype="uint8", chunk_size=(16, 16, 16))
+    volume[:16] = 3
+    assert "4 chunks of the source are absent" in str(ng.convert(volume, tmp_path / "filled", levels=0, chunk_size=32))
+    with pytest.raises(MissingChunkError):
+        ng.convert(volume, tmp_path / "other", missing="error")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_dry_run_writes_nothing(tmp_path):
+    np.save(tmp_path / "a.npy", noise((40, 40, 40), "uint8"))
+    forecast = ng.convert(tmp_path / "a.npy", tmp_path / "out", chunk_size=16, dry_run=True)
+    assert "40x40x40" in str(forecast)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npy"]
+
+
+def test_the_source_is_read_once(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("raw", data=noise((96, 96, 96), "uint16"), chunks=(32, 32, 32), compression="gzip")
+    report = ng.convert(tmp_path / "a.h5", tmp_path / "out", chunk_size=16, shard_size=64)
+    assert (report.voxels, report.source_bytes) == (96**3, 2 * 96**3)
+    assert report.source_bytes <= report.decoded_bytes <= 1.3 * report.source_bytes  # three samples are read twice
+    assert report.files == sum(1 for path in (tmp_path / "out").rglob("*.shard"))
+    assert f"884,736 voxels, 1.77 MB in (decoded {report.decoded_bytes / report.source_bytes:.2f} times)" in str(report)
 
 
 def test_progress_reaches_the_total_in_order(tmp_path):

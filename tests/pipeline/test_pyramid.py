@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 import tensorstore
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import ngprecomp as ng
 from ngprecomp.errors import MissingChunkError, OptionError
@@ -110,7 +112,7 @@ def test_levels_add_to_what_is_there(tmp_path):
     assert assert_pyramid(tmp_path / "v", voxels, "mean") == 5
 
 
-def test_a_failure_removes_what_was_written(tmp_path):
+def test_a_failure_before_the_first_chunk_leaves_nothing(tmp_path):
     voxels = noise((64, 64, 64), "uint8")
     ng.convert(voxels.T, tmp_path / "v", axes="zyx", chunk_size=(16, 16, 16), levels=0)
     (tmp_path / "v" / "1_1_1" / "48-64_48-64_48-64").write_bytes(b"too short")
@@ -131,3 +133,63 @@ def test_an_empty_volume_has_no_pyramid(tmp_path):
     ng.create(tmp_path / "v", shape=(0, 10, 10), dtype="uint8")
     with pytest.raises(OptionError, match="coarser"):
         ng.build_pyramid(tmp_path / "v")
+
+
+def few_labels(shape, seed):
+    """Return cells, thin lines and single voxels, most of it background for every second seed."""
+    rng = np.random.default_rng(seed)
+    labels = blobs(shape, "uint64", seed) * np.uint64(seed % 2)
+    for label in range(30):
+        x, y, z = (rng.integers(0, n) for n in shape)
+        labels[x, y, :] = 2**63 + 50 + label
+        labels[x, :, z] = 2**63 + 90 + label
+    return labels
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    shape=st.tuples(*[st.integers(1, 80)] * 3),
+    offset=st.tuples(*[st.integers(-40, 40)] * 3),
+    chunk=st.sampled_from([(8, 8, 8), (16, 16, 16), (16, 8, 4), (7, 9, 5), (64, 64, 64)]),
+    shard=st.sampled_from([None, (16, 16, 16), (200, 200, 200)]),
+    factor=st.sampled_from([(2, 2, 1), (2, 2, 2), (3, 1, 2)]),
+    memory=st.sampled_from(["20MB", "1GB"]),
+    workers=st.sampled_from([1, 3]),
+    seed=st.integers(0, 99),
+)
+def test_thin_objects_do_not_depend_on_chunks(
+    tmp_path_factory, shape, offset, chunk, shard, factor, memory, workers, seed
+):
+    labels, folder = few_labels(shape, seed), tmp_path_factory.mktemp("thin")
+    volume = ng.create(
+        folder, shape=shape, dtype="uint64", type="segmentation", voxel_offset=offset, chunk_size=chunk,
+        shard_size=shard, encoding="raw",
+    )  # fmt: skip
+    volume[...] = labels
+    try:
+        report = ng.build_pyramid(volume, levels=3, factor=factor, method="thin", memory=memory, workers=workers)
+    except OptionError as error:
+        if "no coarser scale" not in str(error) and "too little" not in str(error):
+            raise
+        return
+    assert "method thin" in report.notes
+    lo = offset
+    for index in range(1, len(report.scales) + 1):
+        labels = ng.downsample(labels, factor, "thin", origin=lo)
+        stored = ng.open(folder, index)
+        lo = stored.voxel_offset
+        np.testing.assert_array_equal(stored[..., 0], labels)
+
+
+def test_thin_keeps_labels_only(tmp_path):
+    volume = ng.create(tmp_path / "v", shape=(40, 40, 40), dtype="float32", chunk_size=(16, 16, 16))
+    volume[...] = 1
+    with pytest.raises(OptionError, match="these voxels are float32"):
+        ng.build_pyramid(volume, method="thin")
+    assert len(ng.open(tmp_path / "v").scales) == 1
+
+
+def test_a_method_that_is_none_is_named(tmp_path):
+    volume = ng.create(tmp_path / "v", shape=(40, 40, 40), dtype="uint8", chunk_size=(16, 16, 16))
+    with pytest.raises(OptionError, match=r"the method is one of mean, mode.*, thin, found .average."):
+        ng.build_pyramid(volume, method="average")

@@ -15,8 +15,8 @@ from ngprecomp.format.scale import Scale
 from ngprecomp.format.sharding import locate
 from ngprecomp.kernels.morton import compressed_morton_code
 from ngprecomp.pipeline.levels import Level
-from ngprecomp.pipeline.planning import Demand, choose_unit, round_bytes, split_rounds
-from ngprecomp.pipeline.rounds import Round, Target, in_morton_order, tiles, windows
+from ngprecomp.pipeline.planning import Demand, choose_unit, round_bytes, split_rounds, unit_voxels
+from ngprecomp.pipeline.rounds import Round, Target, in_morton_order, made_together, tiles, windows
 from ngprecomp.pipeline.running import Job
 from ngprecomp.storage.memory import MemoryStore
 
@@ -29,7 +29,7 @@ def rounds(draw, factors=FACTORS):
     chunk = draw(st.tuples(*[st.integers(3, 16)] * 3))
     shard = draw(st.none() | st.tuples(*[st.integers(1, 100)] * 3))
     level, targets = Level(base, (1, 1, 1)), []
-    method = draw(st.sampled_from(["mean", "stride"]))
+    method = draw(st.sampled_from(["mean", "stride", "thin"]))
     for index in range(draw(st.integers(1, 3))):
         if index:
             coarser = level.coarser(draw(factors), method)
@@ -58,6 +58,7 @@ def test_every_chunk_has_one_owner_and_its_voxels_at_hand(job, unit):
                 assert box.contains(target.grid.cells(positions))
                 domain = job.targets[index - 1].grid.domain if index else job.base
                 assert above.contains(windows(box, target.factor).intersection(domain))
+                assert made_together(box, target.factor, job.method).intersection(target.grid.domain) == box
                 above = box
     for positions, target in zip(owned, job.targets, strict=True):
         assert sorted(positions) == sorted(positions_in(target.grid.positions))
@@ -86,6 +87,22 @@ def test_tiles_cut_a_box_into_parts(size, tile):
     assert sorted(positions) == sorted(positions_in(box))
 
 
+@given(rounds(), st.tuples(*[st.sampled_from([1, 2, 4])] * 3))
+def test_no_unit_needs_more_than_is_planned_for(job, unit):
+    planned = unit_voxels(job, unit)
+    for part in tiles(job.cells, unit):
+        assert all(size <= most for size, most in zip(job.needed(part)[0].size, planned, strict=True))
+
+
+def test_tiles_reach_beyond_chunks_only_where_they_are_not_aligned():
+    def halo(chunk, lo):
+        grid = Grid(Box.of_size((500, 500, 500), lo), chunk)
+        return Round(Box.of_size((1000, 1000, 1000)), (Target(grid, (2, 2, 1), ()),), "thin").tile_halo
+
+    assert halo((64, 64, 16), (0, -16, 32)) == (0, 0, 0)
+    assert halo((64, 60, 16), (3, 0, 0)) == (30, 30, 0)
+
+
 def test_morton_order():
     assert in_morton_order(Box((0, 0, 0), (2, 2, 1)), (4, 4, 4)) == [(0, 0, 0), (1, 0, 0), (0, 1, 0), (1, 1, 0)]
 
@@ -102,7 +119,7 @@ def test_three_scales_come_from_one_reading_where_there_are_cells_for_all_thread
     split = split_rounds(Box.of_size(size), targets, "mean", demand, 10**9)
     assert [len(job.targets) for job in split] == [3, 3, 1]
     assert all(later.base == earlier.targets[-1].grid.domain for earlier, later in itertools.pairwise(split))
-    little = split_rounds(Box.of_size(size), targets, "mean", demand, 6 * 10**6)
+    little = split_rounds(Box.of_size(size), targets, "mean", demand, 10**7)
     assert len(little[0].targets) == 1
 
 
