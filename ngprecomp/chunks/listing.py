@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.place import PLAIN_GZIP
 from ngprecomp.chunks.unsharded import SUFFIXES, is_gzip
-from ngprecomp.errors import KeyNotFoundError
+from ngprecomp.errors import KeyNotFoundError, UnlistableError
 from ngprecomp.format.names import parse_chunk_name, parse_shard_name
 
 if TYPE_CHECKING:
@@ -34,20 +35,24 @@ def has_chunks(place: Place) -> bool:
 def writable_compression(place: Place) -> str:
     """Return how new chunk files of a scale are compressed, as `Place.compression` says it.
 
-    That is gzip if the first file that is found is, under the same kind of name, else none.
+    That is gzip if the first file that is found is, under the same kind of name, else none; it is none where the
+    store cannot be listed, which is then one that is only read.
     """
     if place.scale.sharding is not None:
         return ""
-    for key in chunk_files(place):
-        if _suffix(key):
-            return "gzip" if _suffix(key) == ".gz" else ""
-        try:
-            size = place.store.stat(key).size
-            (head,) = place.store.get_ranges(key, [0], [min(size, SIGNATURE_BYTES)])
-        except KeyNotFoundError:  # another writer has removed it
-            continue
-        return PLAIN_GZIP if is_gzip(place, head, size, _raw_bytes(place, key)) else ""
+    with suppress(UnlistableError):
+        for key in chunk_files(place):
+            with suppress(KeyNotFoundError):  # another writer has removed it
+                return _compression_of(place, key)
     return ""
+
+
+def _compression_of(place: Place, key: str) -> str:
+    if _suffix(key):
+        return "gzip" if _suffix(key) == ".gz" else ""
+    size = place.store.stat(key).size
+    (head,) = place.store.get_ranges(key, [0], [min(size, SIGNATURE_BYTES)])
+    return PLAIN_GZIP if is_gzip(place, head, size, _raw_bytes(place, key)) else ""
 
 
 def _raw_bytes(place: Place, key: str) -> int:

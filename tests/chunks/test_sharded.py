@@ -251,3 +251,18 @@ def test_order_in_the_file_is_free(memory):
     memory.put(where.key(f"{shard}.shard"), encode_shard_index(bounds) + index + body)
     assert read_encoded(where, POSITION) == chunks[at]
     assert open_shard(where, shard).chunks().ids.tolist() == sorted(chunks)
+
+
+def test_a_chunk_in_a_minishard_of_others_is_not_merged(memory):
+    """No reader finds it there; a merge would bring it to light, or keep it beside another of its name."""
+    where, key = stored_shard(memory)
+    _, minishard, at = shard_of(where, POSITION)
+    index = index_of([at], [32], [64])
+    bounds = np.zeros((2, 2), np.uint64)
+    bounds[1 - minishard] = 96, 96 + len(index)
+    memory.put(key, encode_shard_index(bounds) + bytes(64) + index)
+    assert read_encoded(where, POSITION) is None
+    with pytest.raises(
+        DecodeError, match=f"chunk {at} is listed in minishard {1 - minishard}, where it does not belong"
+    ):
+        open_shard(where, shard_of(where, POSITION)[0]).chunks()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.crashes import JOBS, kill_often
 
-KILLS = 4
+KILLS = 3
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

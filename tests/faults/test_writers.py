@@ -18,7 +18,7 @@ import ngprecomp as ng
 from ngprecomp.storage.temporary import is_temporary
 from tests.faults.writers import add_ten_scales, count, full_disk, write_every_other_chunk, write_half
 
-TIMES = int(os.environ.get("REPETITIONS", "3"))
+TIMES = int(os.environ.get("REPETITIONS", "2"))
 LAYOUTS = {"files": {}, "shards": {"shard_size": (16, 8, 8)}}
 
 
