@@ -50,7 +50,7 @@ def parse_flags(argv: Sequence[str], flags: Mapping[str, Flag]) -> dict[str, Val
         if not equals and name not in flags and _is_switch(name.removeprefix("no"), flags):
             name, equals, value = name.removeprefix("no"), "=", "false"
         if name not in flags:
-            raise OptionError(f"there is no flag -{name}{_nearest(name, flags)}")
+            raise OptionError(f"there is no flag -{name}{_nearest(name, flags) or ' (-help lists them)'}")
         if not equals:
             value = "true" if _is_switch(name, flags) else next(words, "")
         given[name] = _parsed(name, value, flags[name])

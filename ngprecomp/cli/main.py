@@ -39,7 +39,7 @@ FAILED = 1
 INTERRUPTED = 130
 
 EPILOG = """\
-VOLUME and DEST are paths or file:// URLs of a volume's folder. Triplets are x,y,z;
+VOLUME and DEST are paths or URLs of a volume's folder (file, http, s3, gs, az). Triplets are x,y,z;
 ngprecomp COMMAND --help lists the options of a command."""
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ngprecomp.pipeline.checking import Checking
     from ngprecomp.storage.protocol import Store
 
+NO_VOLUME = Kind("error", "name the folder in which info lies")
 INVALID = Kind("error", "correct info")
 DOUBTFUL = Kind("warning", "correct info")
 REMARK = Kind("hint", "other programs may refuse it")
@@ -33,7 +34,7 @@ def check_info(store: Store, checking: Checking) -> Info | None:
     try:
         text = store.get(INFO_KEY).data
     except KeyNotFoundError as error:
-        checking.findings.add(INVALID, f"there is no volume: {error}", INFO_KEY)
+        checking.findings.add(NO_VOLUME, f"there is no volume: {error}", INFO_KEY)
         return None
     except OSError as error:
         checking.findings.add(INVALID, f"cannot be read: {error.strerror or error}", INFO_KEY)

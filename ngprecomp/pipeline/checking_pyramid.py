@@ -186,7 +186,7 @@ def _check_lossy(step: Step, sample: Iterable[Triple], positions: Iterable[Tripl
     for position, found in _compared(step, positions, checking):
         if found is not None and found.mean > limit:
             what = (
-                f"its voxels are {found.mean:.0f} grey values away from what {step.method} makes of scale "
+                f"its voxels are up to {found.mean:.0f} grey values away from what {step.method} makes of scale "
                 f"{step.fine.scale.key}, the others at most {limit:.0f}"
             )
             checking.findings.add(STALE, what, _where(step.coarse, position), step.coarse.folder)

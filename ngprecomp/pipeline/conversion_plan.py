@@ -89,9 +89,9 @@ def plan_conversion(source: Source, options: Options) -> Plan:
         notes.append(f"{counted(len(levels) - 1, 'coarser scale')}, not {options.levels}: one voxel is left")
     if choices.type == "segmentation" and method == "mean":
         notes.append(MEAN_OF_LABELS)
-    if options.compression:
-        notes.append("remark: TensorStore reads compressed chunk files as zeros, CloudVolume reads them")
     size = None if storage.sharding is not None else resolved_shard_size(scales, options.shard_size)
+    if options.compression and size is None and storage.sharding is None:
+        notes.append("remark: TensorStore reads compressed chunk files as zeros, CloudVolume reads them")
     if size is not None:
         voxels = [in_type(sample, choices, source.name) for sample in samples]
         data_encoding, why = shard_data_encoding(voxels, storage)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Box
     from ngprecomp.format.lengths import LengthsLike
+    from ngprecomp.pipeline.cells import Counts
     from ngprecomp.pipeline.scales import ShardSize
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
@@ -243,9 +244,15 @@ def _convert(source: Source, store: Store, options: Options, given: Mapping[str,
         found = found_info(store)
         if found is None or info_to_json(found) != info:
             create_info(store, plan.info)
-        step = {"task": "convert", "method": plan.method, "exact": options.exact, "choices": list(plan.notes)}
+        step = {
+            "task": "convert",
+            "options": dict(given),
+            "method": plan.method,
+            "exact": options.exact,
+            "choices": list(plan.notes),
+        }
         add_provenance(store, [source.name], step)
-        files = sum(1 for place in places for _ in chunk_files(place))
+        files = sum(_file_count(place, counts) for place, counts in zip(places, made.counts, strict=True))
         journal.end()
     return Report(
         "convert",
@@ -262,6 +269,11 @@ def _convert(source: Source, store: Store, options: Options, given: Mapping[str,
         0 if made.resumed else math.prod(plan.levels[0].box.size) * source.shape[3] * source.dtype.itemsize,
         made.resumed,
     )
+
+
+def _file_count(place: Place, counts: Counts) -> int:
+    """Return how many files hold the chunks of a scale; shards are listed, because only chunks are counted."""
+    return counts.chunks if place.scale.sharding is None else sum(1 for _ in chunk_files(place))
 
 
 def _absent(source: Source) -> int:

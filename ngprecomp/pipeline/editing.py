@@ -19,7 +19,7 @@ from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.creating import parse_resolution
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.places import check_new_scale, place_of, refuse_escape
+from ngprecomp.volume.places import check_new_scale, folder_mate, place_of, refuse_escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -107,7 +107,7 @@ def _with_resolution(info: Info, finest: tuple[float, float, float]) -> Info:
 
 def _shifted(info: Info, shift: Sequence[int]) -> Info:
     scales = _scales(info)
-    steps = _whole(shift)
+    steps = integer_triple("shift", shift)
     members = []
     for scale in scales:
         if scale.sharding is None:
@@ -126,12 +126,6 @@ def _shifted(info: Info, shift: Sequence[int]) -> Info:
         offset = [lo + round(step) for lo, step in zip(scale.voxel_offset, moved, strict=True)]
         members.append({"voxel_offset": offset})
     return _rewritten(info, members)
-
-
-def _whole(shift: Sequence[int]) -> Triple:
-    if len(shift) != 3 or any(step != int(step) for step in shift):
-        raise OptionError(f"a shift is three integers, x, y, z; found {tuple(shift)}")
-    return triple(shift)
 
 
 def _scales(info: Info) -> list[Scale]:
@@ -178,5 +172,6 @@ def _rename(store: Store, old: str, new: str) -> None:
     for key in keys:
         copy_object(store, key, store, after.key(key[len(before.key("")) :]))
     change_info(store, renamed)
-    store.delete(keys)
-    store.sweep(before.folder)
+    if folder_mate(info, index) is None:
+        store.delete(keys)
+        store.sweep(before.folder)

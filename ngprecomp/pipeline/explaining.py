@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from ngprecomp.chunks.coding import decode_chunk
 from ngprecomp.chunks.reading import read_encoded
 from ngprecomp.errors import FormatError, KeyNotFoundError
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.format.grid import ceil_div
+from ngprecomp.format.grid import ceil_div, positions_in
+from ngprecomp.kernels.downsample import downsampled_box
 from ngprecomp.pipeline.downsampled import Downsampled
 from ngprecomp.pipeline.making import StoredVoxels
+from ngprecomp.pipeline.rounds import windows
 
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 Voxels = NDArray[Any]
 LOSSY = ("jpeg", "jxl")
+FEWEST_VOXELS = 64  # whose mean distance tells losses of an encoding from other voxels
 FLOAT_STEP = 1e-6  # of the largest value: some units in the last place of float32
 UNREADABLE = (FormatError, KeyNotFoundError, OSError)
 
@@ -75,7 +79,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How a coarse chunk differs from what a step makes: the share of other voxels, and their mean distance.
+    """How a coarse chunk differs from what a step makes: the share of other voxels, and the distance of voxels.
+
+    `mean` is the mean distance over what one finer chunk stands for, where it is largest.
 
     `same` is exact, also for labels that floats cannot tell apart. A chunk is `telling` unless all that was made of it
     is one value, which every method makes. It differs `at_border` if only voxels do whose windows the volume cuts.
@@ -99,11 +105,24 @@ def difference(step: Step, position: Triple) -> Difference | None:
     if not other.any():
         return Difference(same=True, telling=bool(made.min() != made.max()))
     with np.errstate(invalid="ignore"):
-        distance = float(np.abs(stored.astype(np.float64) - made).mean())
+        distances = np.abs(stored.astype(np.float64) - made)
     cell = step.coarse.grid.cell(position)
     inner = step.whole_windows.intersection(cell)
     at_border = inner.empty or not other[inner.relative_to(cell.lo).slices].any()
-    return Difference(False, True, float(np.mean(other)), distance, at_border)
+    return Difference(False, True, float(np.mean(other)), _largest_mean(distances, step, cell, inner), at_border)
+
+
+def _largest_mean(distances: Voxels, step: Step, cell: Box, inner: Box) -> float:
+    """Return the largest mean over what single finer chunks stand for: one that is absent shows, however small.
+
+    `inner` are the voxels whose windows are whole; what a crop has cut off is not held against the others.
+    """
+    fine = step.fine.grid
+    below = (fine.cell(position) for position in positions_in(fine.touched(windows(cell, step.factor))))
+    parts = (Box(*downsampled_box(one.lo, one.hi, step.factor, "mean")).intersection(inner) for one in below)
+    telling = (part for part in parts if math.prod(part.size) >= FEWEST_VOXELS)
+    means = (float(distances[part.relative_to(cell.lo).slices].mean()) for part in telling)
+    return max(means, default=float(distances.mean()))
 
 
 def leaves_windows(step: Step, position: Triple) -> bool:

@@ -11,6 +11,7 @@ from ngprecomp.chunks.place import PLAIN_GZIP
 from ngprecomp.errors import NgprecompError
 from ngprecomp.pipeline.checking import there
 from ngprecomp.pipeline.findings import Kind
+from ngprecomp.pipeline.report import counted
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.volume.places import INFO_KEY, PROVENANCE_KEY
 
@@ -50,8 +51,8 @@ def check_chunk_files(place: Place, suffixes: Mapping[str, int], checking: Check
     where = place.folder or "volume"
     for suffix, number in compressed.items():
         what = (
-            f"{number} chunk files end in {suffix}: a server must send them under the name without it, with "
-            "Content-Encoding; TensorStore does not find them on a disk"
+            f"{counted(number, 'chunk file')} with {suffix} names: a server must send them under the name without it, "
+            "with Content-Encoding; TensorStore does not find them on a disk"
         )
         checking.findings.add(COMPRESSED, what, where)
     if not compressed and _plain_gzip(place):

@@ -25,7 +25,7 @@ from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.handle import BoxLike, Volume
 from ngprecomp.volume.indexing import box_selection
 from ngprecomp.volume.opening import ScaleLike, open_volume, read_scale
-from ngprecomp.volume.places import place_of
+from ngprecomp.volume.places import place_of, refuse_shared_folders
 from ngprecomp.volume.resources import Resources
 from ngprecomp.volume.writing import Input, Mode, Written, write_selection, write_shard
 
@@ -113,7 +113,7 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
     SourceError
         Values, channels or the data type do not fit into the volume. Nothing is written before all of it is known.
     OptionError
-        An option is invalid, or the source does not say where it lies.
+        An option is invalid, the source does not say where it lies, or two scales have the same folder.
 
     Examples
     --------
@@ -129,6 +129,7 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
         raise OptionError(f"compress is one of {', '.join(get_args(Compress))}, found {compress!r}")
     options = Options(mode, compress, pyramid, parse_memory(memory), worker_count(workers), progress or ignore_progress)
     opened = _opened_volume(volume, scale)
+    refuse_shared_folders(opened.place.store, read_info(opened.place.store))
     given = open_for(opened, source, dataset=dataset, axes=axes, gaps=gaps, missing=missing)
     try:
         return _ingest(place_source(given, opened, offset, box), opened, options)
@@ -162,7 +163,7 @@ def _ingest(given: PlacedSource, volume: Volume, options: Options) -> Report:
         job="ingest",
         destination=volume.url,
         scales=(first, *scales),
-        notes=(*source.notes, f"data type {dtype} into {volume.dtype}: {why}", *done, *remarks),
+        notes=tuple(dict.fromkeys((*source.notes, f"data type {dtype} into {volume.dtype}: {why}", *done, *remarks))),
         seconds=time.monotonic() - began,
         read_bytes=nbytes,
         absent=source.absent if isinstance(source, VolumeSource) else 0,

@@ -146,7 +146,7 @@ class Journal:
         try:
             self._held.enter_context(self._store.lock(JOURNAL_KEY, timeout=0))
         except StorageError as error:
-            raise ExistsError(f"another process writes to {self._store.url} at this moment: {error}") from error
+            raise ExistsError(f"no job can begin at {self._store.url} at this moment: {error}") from error
         if _read(self._store) != self._found:
             raise ExistsError(f"another process has begun or finished a job at {self._store.url} just now")
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngprecomp.errors import OptionError, SourceError
+from ngprecomp.errors import NgprecompError, OptionError, SourceError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.pipeline.cutout import cutout
 from ngprecomp.pipeline.ingest import ingest
 from ngprecomp.sources.opening import open_source
+from ngprecomp.sources.tiff import opened
 from ngprecomp.volume.opening import open_volume
 
 if TYPE_CHECKING:
@@ -84,11 +85,13 @@ def put_block(
         The block leaves the volume.
     """
     volume = open_volume(folder, block.scale)
-    _check_file(path, block.size, datatype)
+    axes = _axes(path)
+    _check_file(path, axes, block.size, datatype)
     return ingest(
         path,
         volume,
         block.first_voxel(volume),
+        axes=axes,
         mode=mode,
         compress=None if gzip is None else "plain-gzip" if gzip else "none",
         pyramid=False,
@@ -113,14 +116,25 @@ def take_block(folder: str, path: str, block: Block, *, progress: Progress | Non
     return cutout(volume, box.slices, path, format="tiff", overwrite=True, progress=progress)
 
 
-def _check_file(path: str, size: Triple, datatype: str | None) -> None:
-    source = open_source(path)
+def _axes(path: str) -> str | None:
+    """Return that the pages of a grey TIFF file are z, whatever it calls them (ImageJ: time, channels), else None."""
     try:
-        found, dtype = triple(source.shape[:3]), source.dtype
+        with opened(path) as file:
+            grey = file.pages.first.samplesperpixel == 1 and file.series[0].ndim == 3
+    except NgprecompError:  # no TIFF file, or a damaged one, of which the source says more
+        return None
+    return "zyx" if grey and len(file.series) == 1 else None
+
+
+def _check_file(path: str, axes: str | None, size: Triple, datatype: str | None) -> None:
+    source = open_source(path, axes=axes)
+    try:
+        found, channels, dtype = triple(source.shape[:3]), source.shape[3], source.dtype
     finally:
         source.close()
     if any(asked not in (0, there) for asked, there in zip(size, found, strict=True)):
         asked, there = (" x ".join(map(str, numbers)) for numbers in (size, found))
-        raise OptionError(f"-x, -y, -z ask for {asked} voxels, {path} holds {there}")
+        of_channels = f" with {channels} channels" if channels > 1 else ""
+        raise OptionError(f"-x, -y, -z ask for {asked} voxels, {path} holds {there}{of_channels}")
     if datatype is not None and dtype != np.dtype("float32" if datatype == "float" else datatype):
         raise SourceError(f"-datatype says {datatype}, {path} holds {dtype}")

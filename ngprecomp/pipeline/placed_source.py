@@ -101,7 +101,7 @@ def place_source(source: Source, volume: Volume, offset: Sequence[int] | None, p
             f"{volume.shape[3]}"
         )
     whole = Box.of_size(
-        triple(source.shape[:3]), _own_offset(source, volume) if offset is None else _three_integers(offset)
+        triple(source.shape[:3]), _own_offset(source, volume) if offset is None else integer_triple("offset", offset)
     )
     box = whole if part is None else as_box(part, whole)
     if box.empty:
@@ -111,12 +111,6 @@ def place_source(source: Source, volume: Volume, offset: Sequence[int] | None, p
             f"{source.name} would lie at {box}, which leaves scale {volume.key!r} of {volume.url}: {volume.box}"
         )
     return PlacedSource(source, whole.lo, box, volume.dtype)
-
-
-def _three_integers(offset: Sequence[int]) -> Triple:
-    if len(offset) != 3 or any(step != int(step) for step in offset):
-        raise OptionError(f"offset is three integers, x, y, z; found {tuple(offset)}")
-    return triple(offset)
 
 
 def _own_offset(source: Source, volume: Volume) -> Triple:

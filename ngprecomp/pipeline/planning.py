@@ -8,6 +8,7 @@ scale, which is then read again, still cost less than pages that are decoded for
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -172,12 +173,14 @@ def choose_unit(job: Round, demand: Demand, memory: int) -> Triple:
 
 def _units_within(job: Round, demand: Demand, memory: int) -> Iterator[Triple]:
     """Yield all units that fit, from one cell on."""
-    for z in _powers(job, 2):
-        for y in _powers(job, 1):
-            for x in _powers(job, 0):
-                if round_bytes(job, (x, y, z), demand) > memory:
-                    break  # a larger one does not fit either
-                yield x, y, z
+    beside = _bytes_beside(job, demand)
+    along = [{cells: unit_voxels(job, (cells,) * 3)[axis] for cells in _powers(job, axis)} for axis in range(3)]
+    for (z, z_voxels), (y, y_voxels) in itertools.product(along[2].items(), along[1].items()):
+        for x, x_voxels in along[0].items():
+            held = demand.unit_bytes * x_voxels * y_voxels * z_voxels + beside + _shard_bytes(job, (x, y, z))
+            if _with_allocator(held) > memory:
+                break  # a larger one does not fit either
+            yield x, y, z
 
 
 def _powers(job: Round, axis: int) -> list[int]:
@@ -235,13 +238,17 @@ def round_bytes(job: Round, unit: Triple, demand: Demand) -> int:
     The unit as it is read, with what conversion takes; the blocks that are decoded; for each thread and one cell
     waiting the cell with its encoded chunks; the shards that are open; and the allocator's share.
     """
-    held = (
-        demand.unit_bytes * math.prod(unit_voxels(job, unit))
-        + demand.decoding_bytes
-        + (demand.workers + 1) * demand.voxel_bytes * _cell_voxels(job)
-        + _shard_bytes(job, unit)
-    )
+    held = demand.unit_bytes * math.prod(unit_voxels(job, unit)) + _bytes_beside(job, demand) + _shard_bytes(job, unit)
+    return _with_allocator(held)
+
+
+def _with_allocator(held: int) -> int:
     return held + held // ALLOCATOR
+
+
+def _bytes_beside(job: Round, demand: Demand) -> int:
+    """Return what is held whatever the unit: blocks that are decoded, and cells with their encoded chunks."""
+    return demand.decoding_bytes + (demand.workers + 1) * demand.voxel_bytes * _cell_voxels(job)
 
 
 def _cell_voxels(job: Round) -> int:
@@ -256,6 +263,8 @@ def _cell_voxels(job: Round) -> int:
 
 def _shard_bytes(job: Round, unit: Triple) -> int:
     """Return what the shards of a footprint hold that are written at the same time."""
+    if all(place.scale.sharding is None for target in job.targets for place in target.places):
+        return 0
     footprint = footprint_cells(job, unit)
     held = 0
     for target, ratio in zip(job.targets, job.ratios, strict=True):

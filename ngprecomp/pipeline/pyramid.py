@@ -26,7 +26,7 @@ from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import BoxLike, Volume, as_box
 from ngprecomp.volume.opening import open_volume, read_scale
-from ngprecomp.volume.places import place_of
+from ngprecomp.volume.places import place_of, refuse_shared_folders
 
 if TYPE_CHECKING:
     import os
@@ -105,7 +105,8 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     Raises
     ------
     OptionError
-        There is nothing to make, a declared scale is no downsampling of the one before it, or the method does not fit.
+        There is nothing to make, a declared scale is no downsampling of the one before it, the method does not fit, or
+        two scales have the same folder.
     OutOfBoundsError
         The box leaves the scale.
     ExistsError
@@ -121,7 +122,9 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     """
     began = time.monotonic()
     opened = volume if isinstance(volume, Volume) else open_volume(volume)
-    running = Running(parse_memory(memory), worker_count(workers), progress or ignore_progress, skip_empty)
+    refuse_shared_folders(opened.place.store, read_info(opened.place.store))
+    threads = worker_count(workers, remote=opened.place.store.remote)
+    running = Running(parse_memory(memory), threads, progress or ignore_progress, skip_empty)
     options = Options(
         levels, positive_triple("factor", three(factor)), method, exact, missing, skip_empty, resume, overwrite
     )

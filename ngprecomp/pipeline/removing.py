@@ -19,7 +19,7 @@ from ngprecomp.volume.places import (
     JOURNAL_KEY,
     PROVENANCE_KEY,
     REMOVAL_KEY,
-    folder_of,
+    folder_mate,
     place_of,
 )
 from ngprecomp.volume.removal import interrupted_removal, removable_places, remove_chunks, remove_volume
@@ -136,20 +136,15 @@ def _remove_scale(store: Store, info: Info, index: int, *, sidecars: bool, dry_r
         raise OptionError(f"{store.url} has this scale only: remove the volume")
     scale = info.scale(index, max_chunk_bytes=None)
     place = place_of(store, info, scale)
-    shared = [other for other in range(len(info.scales)) if other != index and _folder(info, other) == folder_of(scale)]
-    keys = [] if shared else list(chunk_files(place))
-    kept = (f"its chunks, which are those of scale {shared[0]}, too",) if shared else ()
+    mate = folder_mate(info, index)
+    keys = [] if mate is not None else list(chunk_files(place))
+    kept = (f"its chunks, which are those of scale {mate}, too",) if mate is not None else ()
     removal = Removal(store.url, _parts(store, {f"scale {scale.key}": keys}), kept, not dry_run)
     if not dry_run:
         change_info(store, lambda now: _without(now, info, index))
-        if not shared:
+        if mate is None:
             remove_chunks([place])
     return removal
-
-
-def _folder(info: Info, index: int) -> str | None:
-    key = info.scales[index].get("key")
-    return folder_of(replace(info.scale(index, max_chunk_bytes=None), key=key)) if isinstance(key, str) else None
 
 
 def _without(now: Info, seen: Info, index: int) -> Info:

@@ -12,6 +12,8 @@ from ngprecomp.pipeline.pyramid import build_pyramid
 from ngprecomp.pipeline.rebuilding import rebuild_box
 from ngprecomp.pipeline.report import counted
 from ngprecomp.pipeline.rounds import windows
+from ngprecomp.volume.documents import read_info
+from ngprecomp.volume.places import refuse_shared_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +64,7 @@ class MissingChunks:
 
     def repair(self, running: Running) -> str:
         """Make them."""
+        refuse_shared_folders(self.place.store, read_info(self.place.store))
         for position in self.positions:
             window = windows(self.place.grid.cell(position), self.factor).intersection(self.fine.scale.box)
             rebuild_box([self.fine, self.place], window, self.method, "zero", running)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ class Report:
     those of the finest scale written. `decoded_bytes` counts what the source decoded for this, samples included;
     `source_bytes` is what reading it once would be. `resumed` counts footprints that an earlier run had finished; what
     was written for them is in the counts, what was read for them is not. `conflicts` counts, where labels were
-    combined, the voxels in which two different ones met.
+    combined, the voxels in which two different ones met. `other_bytes` are what was written besides chunks.
     """
 
     job: str
@@ -55,11 +56,12 @@ class Report:
     source_bytes: int = 0
     resumed: int = 0
     conflicts: int | None = None
+    other_bytes: int = 0
 
     @property
     def written_bytes(self) -> int:
-        """Bytes of all chunks as they are stored."""
-        return sum(scale.nbytes for scale in self.scales)
+        """Bytes of all chunks as they are stored, and of what was written besides."""
+        return sum(scale.nbytes for scale in self.scales) + self.other_bytes
 
     def __str__(self) -> str:
         lines = [f"{self.job}: {self.destination}", *(f"  {note}" for note in self.notes)]
@@ -99,10 +101,10 @@ def counted(number: int, noun: str) -> str:
 
     Examples
     --------
-    >>> counted(1, "chunk"), counted(2, "chunk")
-    ('1 chunk', '2 chunks')
+    >>> counted(1, "chunk"), counted(1234, "chunk")
+    ('1 chunk', '1,234 chunks')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"1 {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def megabytes(nbytes: int) -> str:
@@ -121,5 +123,10 @@ def megabytes(nbytes: int) -> str:
 
 def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes."""
+    # The system's count outlives exec: a command started by a notebook of 2 GB would report those.
+    with suppress(OSError), open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

@@ -103,10 +103,11 @@ def segment_properties(  # noqa: PLR0913 - a public signature may be long
         (),
         (f"{counted(len(ids), 'segment')}", *notes),
         time.monotonic() - began,
-        written,
+        0,
         0,
         peak_memory(),
         files=1,
+        other_bytes=written,
     )
 
 

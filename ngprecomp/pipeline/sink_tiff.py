@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import tifffile
 
+from ngprecomp.pipeline.report import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,8 +52,8 @@ def write_tiff(path: str, contents: Contents, slabs: Iterator[Voxels], output: O
             buffersize=IN_FLIGHT,
             **tags,
         )
-    name, count = "BigTIFF" if big else "TIFF", contents.size[2] * contents.num_channels
-    note = f"{name}: {count} pages, axes {axes.lower()}, compression {output.compression}, {kind} metadata"
+    name, count = "BigTIFF" if big else "TIFF", counted(contents.size[2] * contents.num_channels, "page")
+    note = f"{name}: {count}, axes {axes.lower()}, compression {output.compression}, {kind} metadata"
     return note + ("; Pillow opens no 64-bit pages" if contents.dtype.itemsize == 8 else "")
 
 

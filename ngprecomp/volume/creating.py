@@ -141,7 +141,7 @@ def create_volume(  # noqa: PLR0913  public: the fields of a scale
         key=key,
         resolution=parse_resolution(resolution),
         size=size,
-        voxel_offset=_integers("voxel_offset", voxel_offset),
+        voxel_offset=integer_triple("voxel_offset", voxel_offset),
     )
     spec = creation_spec(base.url, volume, described, options)
     created(spec, None, rule=chunk_rule)  # what is impossible is refused before anything is removed
@@ -208,7 +208,7 @@ def _size(shape: Sequence[int], num_channels: int) -> tuple[Triple, int]:
         raise OptionError(f"a shape is x, y, z with {num_channels} channels, found {tuple(shape)}")
     if num_channels != int(num_channels) or num_channels < 1:
         raise OptionError(f"num_channels is an integer of at least 1, found {num_channels}")
-    return _integers("shape", shape, 0), int(num_channels)
+    return integer_triple("shape", shape, 0), int(num_channels)
 
 
 def parse_data_type(dtype: DTypeLike) -> str:
@@ -251,7 +251,14 @@ def parse_resolution(resolution: LengthsLike) -> Resolution:
     return lengths
 
 
-def _integers(name: str, values: Sequence[int], least: int = -MAX_INT64) -> Triple:
+def integer_triple(name: str, values: Sequence[int], least: int = -MAX_INT64) -> Triple:
+    """Return three integers of at least `least`.
+
+    Raises
+    ------
+    OptionError
+        The values are anything else.
+    """
     try:
         found = triple(values)
         whole = all(map(operator.eq, found, values))
@@ -271,4 +278,4 @@ def positive_triple(name: str, values: Sequence[int] | None) -> Triple | None:
     OptionError
         The values are anything else.
     """
-    return None if values is None else _integers(name, values, 1)
+    return None if values is None else integer_triple(name, values, 1)

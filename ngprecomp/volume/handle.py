@@ -232,12 +232,17 @@ def _as_slices(box: BoxLike) -> tuple[slice, slice, slice]:
     if isinstance(box, Box):
         x, y, z = (slice(lo, hi) for lo, hi in zip(box.lo, box.hi, strict=True))
         return x, y, z
-    if len(box) != 3:
-        raise OptionError(f"a box has three ranges, x, y and z; found {len(box)}")
     try:
-        x, y, z = (part if isinstance(part, slice) else slice(*part) for part in box)
+        parts = [part if isinstance(part, slice) else slice(*part) for part in box]
+        for part in parts:
+            part.indices(0)  # refuses what is no integer
     except TypeError:
-        raise OptionError(f"a box is ((x0, x1), (y0, y1), (z0, z1)) or three slices, found {box!r}") from None
+        raise OptionError(
+            f"a box is ((x0, x1), (y0, y1), (z0, z1)) or three slices, of integers; found {box!r}"
+        ) from None
+    if len(parts) != 3:
+        raise OptionError(f"a box has three ranges, x, y and z; found {len(parts)}")
+    x, y, z = parts
     return x, y, z
 
 
@@ -248,6 +253,11 @@ def as_box(box: BoxLike, domain: Box) -> Box:
     ------
     OutOfBoundsError
         The box leaves the domain.
+    OptionError
+        It is none, or has steps.
     """
-    ranges = parse_index(_as_slices(box), domain, 1).ranges[:3]
+    slices = _as_slices(box)
+    if any(part.step not in (None, 1) for part in slices):
+        raise OptionError(f"a box has no steps, found {box!r}")
+    ranges = parse_index(slices, domain, 1).ranges[:3]
     return Box(triple(r.start for r in ranges), triple(r.stop for r in ranges))

@@ -77,7 +77,7 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
     Parameters
     ----------
     spec
-        A path, a URL (``file://``, ``memory://``, with or without a leading ``precomputed://``) or TensorStore's
+        A path, a URL (docs/stores.md; with or without a leading ``precomputed://``) or TensorStore's
         JSON spec as a dict.
     scale
         An index, a key or a resolution in nm (x, y, z); the first scale where nothing says which.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.place import Place
@@ -39,9 +38,38 @@ def place_of(
 
 def folder_of(scale: Scale) -> str:
     """Return the folder of a scale, seen from that of its volume; empty where the key names none."""
-    if key_problem(scale.key):
+    return _folder(scale.key)
+
+
+def _folder(key: str) -> str:
+    if key_problem(key):
         return ""
-    return posixpath.normpath(scale.key) if escapes(scale.key) else resolve_key("", scale.key)
+    return posixpath.normpath(key) if escapes(key) else resolve_key("", key)
+
+
+def folder_mate(info: Info, index: int) -> int | None:
+    """Return another scale that has the folder of this one, if any: ``8_8_40`` and ``./8_8_40/`` are the same."""
+    folders = [_folder(key) if isinstance(key := scale.get("key"), str) else None for scale in info.scales]
+    if folders[index] is None:
+        return None
+    return next((at for at, folder in enumerate(folders) if at != index and folder == folders[index]), None)
+
+
+def refuse_shared_folders(store: Store, info: Info) -> None:
+    """Refuse to write a volume in which the chunks of one scale may lie under the names of another's.
+
+    Raises
+    ------
+    OptionError
+        Two scales have the same folder.
+    """
+    for index, scale in enumerate(info.scales):
+        mate = folder_mate(info, index)
+        if mate is not None:
+            raise OptionError(
+                f"will not write to {store.url}: its scales {index} and {mate} have the same folder, "
+                f"{_folder(scale['key'])!r}, where chunks of one may replace those of the other; correct info first"
+            )
 
 
 def check_new_scale(info: Info, index: int) -> None:
@@ -52,7 +80,7 @@ def check_new_scale(info: Info, index: int) -> None:
     OptionError
         Its chunks are too large, or its key is the name of one of the volume's own files.
     ExistsError
-        Another scale has the folder: ``8_8_40`` and ``./8_8_40/`` are the same.
+        Another scale has the folder.
     """
     try:
         scale = info.scale(index)
@@ -60,10 +88,9 @@ def check_new_scale(info: Info, index: int) -> None:
         raise OptionError("; ".join(map(str, error.problems))) from None
     if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, REMOVAL_KEY):
         raise OptionError(f"the key {scale.key!r} of a scale is the name of a file of the volume")
-    for other, document in enumerate(info.scales):
-        key = document.get("key")
-        if other != index and isinstance(key, str) and folder_of(replace(scale, key=key)) == folder_of(scale):
-            raise ExistsError(f"scale {other} already has the key {key!r}")
+    mate = folder_mate(info, index)
+    if mate is not None:
+        raise ExistsError(f"scale {mate} already has the key {info.scales[mate]['key']!r}")
 
 
 def refuse_escape(scale: Scale, what: str) -> None:

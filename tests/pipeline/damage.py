@@ -187,7 +187,7 @@ def _(folder):
     first(folder).unlink()
 
 
-@case("c06 gz files", "gz", "hint", "6 chunk files end in .gz", "8_8_8")
+@case("c06 gz files", "gz", "hint", "6 chunk files with .gz names", "8_8_8")
 def _(folder):
     pass
 

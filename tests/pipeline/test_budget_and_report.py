@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from ngprecomp.errors import OptionError
@@ -32,6 +35,14 @@ def test_memory_that_is_none(text):
 def test_workers():
     assert worker_count(3) == 3
     assert worker_count(0) == worker_count(None) == core_count()
+
+
+def test_the_peak_is_that_of_the_process_itself():
+    """The system counts what the process held that started it."""
+    code = "from ngprecomp.pipeline.report import peak_memory; print(peak_memory())"
+    large = np.ones(1 << 26, np.uint64)
+    own = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert int(own.stdout) < large.nbytes / 2
 
 
 def test_a_progress_bar_ends_its_line():

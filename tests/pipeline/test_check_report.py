@@ -253,6 +253,19 @@ def test_a_stale_lossy_chunk_is_found(tmp_path):
     assert "grey values away" in found[0].what
 
 
+def test_a_thin_lossy_chunk_that_is_absent_is_found(tmp_path):
+    """Two columns of voxels that are missing hardly move the mean of the coarse chunk that covers them."""
+    x, y, z = np.indices((100, 80, 40))
+    noise = np.random.default_rng(4).integers(-3, 4, x.shape)
+    image = (120 + 60 * np.sin(x / 9) + 40 * np.cos(y / 7 + z / 5) + noise).astype(np.uint8)
+    options = {"type": "image", "encoding": "jpeg", "resolution": (4, 4, 40), "chunk_size": (32, 32, 16)}
+    ng.convert(image, tmp_path / "v", axes="xyz", **options)
+    assert ng.check(tmp_path / "v", full=True).problems == ()
+    (tmp_path / "v" / "4_4_40" / "96-100_32-64_0-16").unlink()
+    found = errors(ng.check(tmp_path / "v"))
+    assert [one.where for one in found] == ["scale 8_8_40, chunk 32:50,0:32,0:16"]
+
+
 def test_a_sample_misses_what_a_full_check_finds(tmp_path):
     vol = ng.create(tmp_path, shape=(8, 8, 256), dtype="uint8", chunk_size=(8, 8, 2))
     vol[...] = np.random.default_rng(3).integers(0, 200, vol.shape)
@@ -312,6 +325,23 @@ class TestRepair:
         assert report.repaired == ("made the empty scales 16_16_16, 32_32_16 by mode",)
         for scale, before in zip((1, 2), wanted, strict=True):
             assert np.array_equal(ng.open(pyramid, scale)[...], before)
+
+    def test_scales_in_one_folder_stay_as_they_are(self, tmp_path):
+        """Absent coarse chunks would be written among the shards of the first scale."""
+        sharding = {"@type": "neuroglancer_uint64_sharded_v1", "hash": "murmurhash3_x86_128", "preshift_bits": 0,
+                    "minishard_bits": 1, "shard_bits": 1}  # fmt: skip
+        ng.convert(labels((64, 64, 32)), tmp_path, axes="xyz", chunk_size=16, sharding=sharding, levels=1)
+        info = json.loads((tmp_path / "info").read_text())
+        info["scales"][1]["key"] = info["scales"][0]["key"]
+        (tmp_path / "info").write_text(json.dumps(info))
+        wanted = ng.open(tmp_path)[...]
+        ng.open(tmp_path)[0:16, 0:16, 0:16] = 0  # the first scale gets a gap, under a number that the second has, too
+        wanted[0:16, 0:16, 0:16] = 0
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        report = ng.check(tmp_path, repair=True)
+        assert "scales 0 and 1 have the same folder" in report.repaired[0]
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        assert np.array_equal(ng.open(tmp_path)[...], wanted)
 
     def test_twins_go_and_the_one_that_is_read_stays(self, raw):
         first(raw, ".gz").write_bytes(b"other")

@@ -423,11 +423,12 @@ def test_progress_reaches_the_total_in_order(tmp_path):
 
 def test_provenance_names_source_and_choices(tmp_path):
     np.save(tmp_path / "a.npy", noise((20, 20, 20), "uint8"))
-    ng.convert(tmp_path / "a.npy", tmp_path / "out")
+    ng.convert(tmp_path / "a.npy", tmp_path / "out", chunk_size=16, workers=1)
     document = json.loads((tmp_path / "out" / "provenance").read_text())
     assert set(document) == {"description", "owners", "processing", "sources"}
     assert "a.npy" in document["sources"][0]
     assert document["processing"][0]["method"]["task"] == "convert"
+    assert document["processing"][0]["method"]["options"] == {"chunk_size": [16, 16, 16]}
 
 
 @pytest.mark.parametrize("given", ["path", "volume", "spec"])
@@ -469,6 +470,8 @@ def test_remarks_on_what_others_may_trip_over(tmp_path):
     report = ng.convert(labels.T, tmp_path / "out", axes="zyx", method="mean", compress="gzip", chunk_size=(16, 16, 16))
     assert any("labels that no voxel had" in note for note in report.notes)
     assert any("TensorStore reads compressed chunk files as zeros" in note for note in report.notes)
+    sharded = ng.convert(labels.T, tmp_path / "shards", axes="zyx", compress="gzip", shard_size="always")
+    assert not any("compressed chunk files" in note for note in sharded.notes)
     sharded = ng.convert(labels.T, tmp_path / "s", axes="zyx", shard_size=(32, 32, 32), chunk_size=(16, 16, 16))
     assert any("shards of 32 x 32 x 32 voxels, 8 in" in note for note in sharded.notes)
 
@@ -497,3 +500,10 @@ def test_fewer_levels_than_asked_are_remarked(tmp_path):
 def test_a_box_without_voxels_is_refused(tmp_path):
     with pytest.raises(OptionError, match="holds no voxel"):
         ng.convert(noise((8, 8, 8), "uint8").T, tmp_path / "out", axes="zyx", box=((3, 3), (0, 8), (0, 8)))
+
+
+def test_an_open_file_is_a_source_and_no_spec(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["raw"] = noise((5, 6, 7), "uint8")
+        ng.convert(file, tmp_path / "out")
+    assert ng.open(tmp_path / "out").shape == (7, 6, 5, 1)

@@ -102,8 +102,8 @@ def test_every_chunk_is_read_once(tmp_path, monkeypatch, memory, shard_size):
     from ngprecomp.volume import reading
 
     vol = volume(tmp_path / "volume", voxels_of("uint32"), shard_size=shard_size)
-    read, original = [], reading.read_encoded
-    monkeypatch.setattr(reading, "read_encoded", lambda place, at, *rest: read.append(at) or original(place, at, *rest))
+    read, original = [], reading.read_batch
+    monkeypatch.setattr(reading, "read_batch", lambda place, at, *rest: read.extend(at) or original(place, at, *rest))
     for name in FILES:
         read.clear()
         ng.cutout(vol, BOX, tmp_path / name, memory=memory)

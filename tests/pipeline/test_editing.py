@@ -87,6 +87,16 @@ def test_a_new_key(tmp_path: Path, sharded: bool) -> None:
     assert [one.name for one in (tmp_path / "4_4_40").iterdir()] == ["notes"]
 
 
+def test_a_new_key_for_one_of_two_scales_in_one_folder(tmp_path: Path) -> None:
+    voxels = pyramid(tmp_path)
+    document = json.loads((tmp_path / "info").read_text())
+    document["scales"].append({**document["scales"][0], "resolution": [5, 5, 50]})
+    (tmp_path / "info").write_text(json.dumps(document))
+    ng.set_info(tmp_path, rename_scale=("4_4_40", "new"))
+    for scale in ("new", "4_4_40"):
+        assert np.array_equal(ng.open(tmp_path, scale)[..., 0], voxels)
+
+
 def test_an_interrupted_renaming_leaves_the_old_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     voxels = pyramid(tmp_path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -324,6 +325,24 @@ def test_volumes_that_contradict(tmp_path, volume):
         ng.ingest(other, volume)
     ng.ingest(other, volume, (0, 8, 100))
     assert not volume[0:8, 8:16, 100:104].any()
+
+
+def test_scales_in_one_folder(tmp_path):
+    """The coarse chunk 0-32_0-32_0-16 would replace the fine one of the same name."""
+    ng.convert(labels((64, 64, 32)), tmp_path, axes="xyz", resolution=(4, 4, 4), chunk_size=(32, 32, 16), levels=1)
+    info = json.loads((tmp_path / "info").read_text())
+    info["scales"][1]["key"] = info["scales"][0]["key"]
+    (tmp_path / "info").write_text(json.dumps(info))
+    before = stored_bytes(ng.open(tmp_path))
+    one = np.ones((1, 1, 1), np.uint64)
+    for job in (
+        lambda: ng.ingest(one, tmp_path, (0, 0, 0), axes="xyz"),
+        lambda: ng.build_pyramid(tmp_path, box=((0, 1), (0, 1), (0, 1))),
+        lambda: ng.build_pyramid(tmp_path, overwrite=True),
+    ):
+        with pytest.raises(OptionError, match="its scales 0 and 1 have the same folder, '4_4_4'"):
+            job()
+    assert stored_bytes(ng.open(tmp_path)) == before
 
 
 def test_narrower_labels_are_widened(volume):

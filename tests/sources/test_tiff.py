@@ -331,3 +331,11 @@ def test_a_point_in_time_is_chosen_by_axes(tmp_path: Path, compression: str | No
     array = noise((3, 4, 5, 6))
     path = write(tmp_path / "a.tif", array, metadata={"axes": "TZYX"}, compression=compression)
     check_reads(open_source(path, axes="t=2,z,-y,x"), xyzc(array[2, :, ::-1], "zyx"))
+
+
+def test_a_page_that_is_not_upright_is_noted(tmp_path: Path) -> None:
+    array = noise((9, 10))
+    tifffile.imwrite(tmp_path / "a.tif", array, extratags=[(274, 3, 1, 6, True)])
+    source = open_source(tmp_path / "a.tif")
+    assert any("first row is not the top one" in note for note in source.notes)
+    check_reads(source, xyzc(array, "yx"))

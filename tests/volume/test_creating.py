@@ -6,6 +6,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ConstraintError, ExistsError, MetadataError, OptionError
+from ngprecomp.volume.places import REMOVAL_KEY
 
 SMALL = {"shape": (5, 4, 3), "dtype": "uint8"}
 
@@ -237,3 +238,25 @@ def test_a_volume_that_cannot_be_understood_is_not_replaced(where):
     with pytest.raises(MetadataError, match=r"scales\[1\]"):
         ng.create(where, **SMALL, exist="replace")
     assert ng.open(where)[...].all()
+
+
+@pytest.mark.parametrize("how", ["create", "open", "remove"])
+def test_a_removal_that_was_interrupted_is_finished(where, how):
+    """A new volume must not show voxels of the one that was to go."""
+    vol = ng.create(where, shape=(8, 8, 8), dtype="uint8", key="s")
+    vol[...] = 5
+    store = vol.place.store
+    store.put(REMOVAL_KEY, store.get("info").data)
+    assert ng.open(where)[...].all(), "nothing has gone yet"
+    store.delete(["info"])
+    if how == "remove":
+        ng.remove(where)
+        assert list(store.list()) == []
+        return
+    if how == "create":
+        new = ng.create(where, shape=(8, 8, 8), dtype="uint8", key="s")
+    else:
+        spec = {"driver": "neuroglancer_precomputed", "kvstore": where, "scale_metadata": {"key": "s"}}
+        new = ng.open(spec, create=True, dtype="uint8", shape=(8, 8, 8, 1), dimension_units=["1nm"] * 3 + [None])
+    assert not new[...].any()
+    assert list(store.list()) == ["info"]

@@ -122,6 +122,18 @@ def test_boxes(vol):
         vol.read(((-5, 0), (0, 1)))
 
 
+@pytest.mark.parametrize("box", [5, "0:1,0:1,9:10", ((0.5, 1), (0, 1), (9, 10)), (("a", 1), (0, 1), (9, 10))])
+def test_boxes_that_are_none(vol, box):
+    with pytest.raises(OptionError, match="a box is .* of integers; found"):
+        as_box(box, vol.box)
+
+
+@pytest.mark.parametrize("box", [((-5, 6, 2), (0, 1), (9, 10)), np.s_[-5:6, 0:1, 9:14:3]])
+def test_a_box_has_no_steps(vol, box):
+    with pytest.raises(OptionError, match="no steps"):
+        as_box(box, vol.box)
+
+
 def test_out_of_the_domain(vol):
     with pytest.raises(IndexError, match=r"the domain is -5:6,-3:4,9:14"):
         vol[6]
