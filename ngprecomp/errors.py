@@ -81,6 +81,10 @@ class ChangedError(StorageError):
     """An object is no longer the version that the caller has seen."""
 
 
+class UnlistableError(StorageError):
+    """A store cannot tell what it holds."""
+
+
 class OutOfBoundsError(NgprecompError, IndexError):
     """A selection leaves the domain of the volume."""
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import ExistsError, OptionError
-from ngprecomp.format.box import Triple, triple
 from ngprecomp.format.info import Info, find_scale, info_to_json
 from ngprecomp.format.names import escapes, key_problem
 from ngprecomp.format.problems import info_problems
@@ -16,7 +15,7 @@ from ngprecomp.format.scale import scale_to_json
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.storage.copying import copy_object
 from ngprecomp.storage.locate import open_store
-from ngprecomp.volume.creating import parse_resolution
+from ngprecomp.volume.creating import integer_triple, parse_resolution
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.places import check_new_scale, folder_mate, place_of, refuse_escape

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.listing import writable_compression
 from ngprecomp.chunks.place import PLAIN_GZIP
-from ngprecomp.errors import NgprecompError
+from ngprecomp.errors import KeyNotFoundError, NgprecompError
 from ngprecomp.pipeline.checking import there
 from ngprecomp.pipeline.findings import Kind
 from ngprecomp.pipeline.report import counted
@@ -35,8 +36,9 @@ MOST_FILES = 10**6
 def check_store(store: Store, info: Info, checking: Checking) -> None:
     """Report what a volume lacks beside its scales, and who may read it."""
     add = checking.findings.add
-    if not there(store, PROVENANCE_KEY):
-        add(NO_PROVENANCE, "there is no such file", PROVENANCE_KEY)
+    problem = _provenance_problem(store)
+    if problem:
+        add(NO_PROVENANCE, problem, PROVENANCE_KEY)
     for name in ("mesh", "skeletons", "segment_properties"):
         folder = info.extra.get(name)
         if isinstance(folder, str) and not there(store, f"{folder.strip('/')}/{INFO_KEY}"):
@@ -63,6 +65,16 @@ def check_chunk_files(place: Place, suffixes: Mapping[str, int], checking: Check
         checking.findings.add(COMPRESSED, what, where)
     if sum(suffixes.values()) > MOST_FILES:
         checking.findings.add(MANY_FILES, f"{sum(suffixes.values()):,} chunk files", where)
+
+
+def _provenance_problem(store: Store) -> str | None:
+    try:
+        document = json.loads(store.get(PROVENANCE_KEY).data)
+    except KeyNotFoundError:
+        return "there is no such file"
+    except (OSError, ValueError, RecursionError) as error:
+        return f"cannot be read: {error}"
+    return None if isinstance(document, dict) else "is no JSON object"
 
 
 def _plain_gzip(place: Place) -> bool:

@@ -94,13 +94,15 @@ class LabelTable:
 
     def __str__(self) -> str:
         total = int(self.voxels.sum())
-        lines = [f"{len(self)} labels with {total} voxels in {self.box}", *self.notes]
+        lines = [f"{len(self):,} labels with {total:,} voxels in {self.box}", *self.notes]
         if self.absent:
             lines.append(f"{self.absent} chunks are absent and were counted as zeros")
         order = np.argsort(-self.voxels, kind="stable")[:SHOWN]
-        lines += [f"  {self.ids[at]}: {self.voxels[at]} voxels, centre {_numbers(self.centroids[at])}" for at in order]
+        lines += [
+            f"  {self.ids[at]}: {self.voxels[at]:,} voxels, centre {_numbers(self.centroids[at])}" for at in order
+        ]
         if len(self) > SHOWN:
-            lines.append(f"  ... the {SHOWN} largest of {len(self)}")
+            lines.append(f"  ... the {SHOWN} largest of {len(self):,}")
         return "\n".join(lines)
 
 

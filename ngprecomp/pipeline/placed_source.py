@@ -14,6 +14,7 @@ from ngprecomp.pipeline.lossless import survives
 from ngprecomp.pipeline.report import counted
 from ngprecomp.pipeline.volume_source import VolumeSource, as_volume
 from ngprecomp.sources.opening import open_source
+from ngprecomp.volume.creating import integer_triple
 from ngprecomp.volume.handle import BoxLike, as_box
 from ngprecomp.volume.places import refuse_escape
 from ngprecomp.volume.reading import Missing, checked_missing

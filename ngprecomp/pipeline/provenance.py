@@ -25,6 +25,13 @@ def add_provenance(store: Store, sources: list[str], method: dict[str, Any]) -> 
             document = dict(EMPTY)
         date = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
         step = {"by": f"ngprecomp {__version__}", "date": date, "method": method}
-        document["processing"] = [*document["processing"], step]
-        document["sources"] = list(dict.fromkeys([*document["sources"], *sources]))  # CloudVolume refuses twins
+        document["processing"] = [*_listed(document["processing"]), step]
+        known = _listed(document["sources"])
+        new = [source for source in dict.fromkeys(sources) if source not in known]
+        document["sources"] = [*known, *new]  # CloudVolume refuses twins
         store.put(PROVENANCE_KEY, json.dumps(document, indent=2).encode())
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a member as the list that it should be, whatever another program has written."""
+    return value if isinstance(value, list) else [value] if value else []

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import quote, unquote
 
-from ngprecomp.errors import OptionError, StorageError
+from ngprecomp.errors import OptionError, StorageError, UnlistableError
 from ngprecomp.storage.connection import Connection
 from ngprecomp.storage.keys import path_to_read
 
@@ -83,7 +83,7 @@ class HttpStore:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Refuse: there is no common way to ask a server for what it holds."""
-        raise StorageError(f"{self.url} cannot be listed: HTTP servers do not tell what they hold")
+        raise UnlistableError(f"{self.url} cannot be listed: HTTP servers do not tell what they hold")
 
     def sweep(self, folder: str) -> None:
         """Refuse to write."""

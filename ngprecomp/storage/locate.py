@@ -43,6 +43,8 @@ def open_store(where: str | os.PathLike[str]) -> Store:
     MemoryStore(name='seg')
     """
     text = os.fspath(where)
+    if "\0" in text:
+        raise OptionError(f"no path or URL holds a zero byte, found {text!r}")
     if ZIP in text:
         return _zip_store(*text.rsplit(ZIP, 1))
     url = _URL.fullmatch(text)
@@ -55,6 +57,7 @@ def open_store(where: str | os.PathLike[str]) -> Store:
         return LocalStore(_file_path(text, url[2]))
     if scheme == "memory":
         return MemoryStore(_decoded(text, url[2]))
+    _require_utf8(text)
     if scheme in ("http", "https"):
         return parse_http(text)
     if scheme in SCHEMES:
@@ -63,6 +66,14 @@ def open_store(where: str | os.PathLike[str]) -> Store:
         return FsspecStore(scheme.removeprefix(_FSSPEC), _decoded(text, url[2]))
     known = ", ".join(("file", "memory", "http", "https", *SCHEMES))
     raise OptionError(f"{text}: {scheme}:// is not known, expected {known}; {_FSSPEC}{scheme}:// reads through fsspec")
+
+
+def _require_utf8(url: str) -> None:
+    """Refuse what a shell may give us: only names on disks can be any bytes."""
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"expected a URL in UTF-8, found {url!a}") from None
 
 
 def _zip_store(file: str, folder: str) -> ZipStore:

@@ -29,7 +29,7 @@ GAP = 1 << 20
 LONGEST_RUN = 16 << 20
 RUNS_AT_ONCE = 16
 PART_BYTES = 16 << 20  # obstore's 5 MiB times the 10 000 parts of S3 would end at 52 GB
-PARTS_AT_ONCE = 4
+PARTS_AT_ONCE = 3  # with 4 the upload of 1 GiB took 97 MiB of memory
 LARGEST_WHOLE = 64 << 20  # what is read where a server answers a range with the whole object
 PAGE = 1000
 

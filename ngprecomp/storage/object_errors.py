@@ -39,7 +39,7 @@ def naming(where: str, *, forbidden_is_missing: bool = False) -> Iterator[None]:
     except _PASSED_ON:
         raise
     except FileNotFoundError as error:
-        if any(sign in str(error) for sign in _NO_BUCKET):
+        if _names_no_bucket(error):
             raise StorageError(f"{where}: there is no such bucket") from error
         raise KeyNotFoundError(f"{where} does not exist") from error
     except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
@@ -49,7 +49,12 @@ def naming(where: str, *, forbidden_is_missing: bool = False) -> Iterator[None]:
             f"{where}: the server refuses access, check the credentials: {_first_line(error)}"
         ) from error
     except (BaseError, ValueError, OSError) as error:
-        raise StorageError(f"{where}: {_first_line(error)}") from error
+        reason = "there is no such bucket" if _names_no_bucket(error) else _first_line(error)
+        raise StorageError(f"{where}: {reason}") from error
+
+
+def _names_no_bucket(error: BaseException) -> bool:
+    return any(sign in str(error) for sign in _NO_BUCKET)
 
 
 def _first_line(error: BaseException) -> str:

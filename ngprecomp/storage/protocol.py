@@ -69,7 +69,7 @@ class Store(Protocol):
 
     A key that holds nothing raises `KeyNotFoundError`. Every other failure is a `StorageError` or the
     system's own OSError with the path: what cannot be read is never taken for absent. Stores pickle, and
-    may be used by several threads and after a fork.
+    may be used by several threads. After a fork they go on, or refuse where the client's threads are gone.
     """
 
     @property

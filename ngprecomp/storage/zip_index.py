@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ngprecomp.errors import KeyNotFoundError, StorageError
 from ngprecomp.storage.zip_records import Entry, read_directory, scan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ngprecomp.storage.protocol import Buffer, Store
 
 _BLOCK = 1 << 16
@@ -41,25 +42,39 @@ class ZipCache:
 
 
 def read_index(store: Store, key: str) -> ZipIndex:
-    """Return the index of a zip file as it is now.
+    """Return the index of a zip file by the directory at its end.
+
+    Raises
+    ------
+    zipfile.BadZipFile
+        It has none, or a damaged one.
+    StorageError
+        It is changed while it is read.
+    """
+    return _read(store, key, read_directory)
+
+
+def recovered_index(store: Store, key: str) -> ZipIndex:
+    """Return the index of a zip file that has lost its directory, by what stands before each entry.
 
     Raises
     ------
     StorageError
         It is no zip file.
     """
+    index = _read(store, key, scan)
+    if index.version is not None and not index.entries:
+        raise StorageError(f"{store.url}/{key} is no zip file: it has no directory and begins with no entry")
+    return index
+
+
+def _read(store: Store, key: str, read: Callable[[IO[bytes]], tuple[dict[str, Entry], int]]) -> ZipIndex:
     try:
         stat = store.stat(key)
     except KeyNotFoundError:
         return ZipIndex()
-    file = io.BufferedReader(StoredFile(store, key, stat.size, stat.version), _BLOCK)
-    try:
-        entries, end = read_directory(file)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        entries, end = scan(file, stat.size)
-        if not entries:
-            raise StorageError(f"{store.url}/{key} is no zip file: {error}") from error
-    return ZipIndex(stat.version, entries, end)
+    with io.BufferedReader(StoredFile(store, key, stat.size, stat.version), _BLOCK) as file:
+        return ZipIndex(stat.version, *read(file))
 
 
 class StoredFile(io.RawIOBase):

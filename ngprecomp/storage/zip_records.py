@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zipfile
 from dataclasses import dataclass
@@ -115,21 +116,29 @@ def read_directory(file: IO[bytes]) -> tuple[dict[str, Entry], int]:
         return entries, archive.start_dir
 
 
-def scan(file: IO[bytes], size: int) -> tuple[dict[str, Entry], int]:
+def scan(file: IO[bytes]) -> tuple[dict[str, Entry], int]:
     """Return the complete entries that stand one after the other, and where they end: a directory that was lost.
 
     A process that died while it added an entry leaves such a file.
+
+    Raises
+    ------
+    StorageError
+        An entry does not say where the next one is.
     """
     entries: dict[str, Entry] = {}
     offset = 0
+    size = file.seek(0, io.SEEK_END)
     while offset + LOCAL_BYTES <= size:
         file.seek(offset)
         signature, _, flags, method, _, _, checksum, stored, length, name_bytes, extra_bytes = _LOCAL.unpack(
             file.read(LOCAL_BYTES)
         )
-        if signature != b"PK\x03\x04" or flags & 8:  # with sizes behind the data, which is not ours
+        if signature != b"PK\x03\x04":
             break
         name = file.read(name_bytes).decode(errors="replace")
+        if flags & 8:
+            raise StorageError(f"the entry {name} has its size behind its bytes: without a directory nothing is found")
         if length == _FULL:
             length, stored = struct.unpack("<2Q", file.read(extra_bytes)[4:20])
         end = offset + LOCAL_BYTES + name_bytes + extra_bytes + stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.protocol import Stat, Stored
 from ngprecomp.storage.ranges import require_inside, require_size
 from ngprecomp.storage.spooled_writer import SpooledWriter
-from ngprecomp.storage.zip_index import ZipCache, ZipIndex, read_index
+from ngprecomp.storage.zip_index import ZipCache, ZipIndex, read_index, recovered_index
 from ngprecomp.storage.zip_records import (
     DEFLATED,
     LOCAL_BYTES,
@@ -172,11 +173,22 @@ class ZipStore:
             self._cache.index = None
         raise ChangedError(f"{self.url} was changed each of {_ATTEMPTS} times that it was read")
 
-    def _index(self) -> ZipIndex:
-        """Return the index of the file; that of a remote one stays until a range of another version is asked for."""
+    def _index(self, *, alone: bool = False) -> ZipIndex:
+        """Return the index of the file; that of a remote one stays until a range of another version is asked for.
+
+        Where there is none somebody is writing it at this moment, or has died: once we are `alone` we know.
+        """
         index = self._cache.index
-        if index is None or (not self.remote and index.version != self._version()):
-            index = self._cache.index = read_index(self.store, self.key)
+        if index is not None and (self.remote or index.version == self._version()):
+            return index
+        try:
+            index = read_index(self.store, self.key)
+        except (zipfile.BadZipFile, NotImplementedError, StorageError):
+            if not alone and not self.remote:
+                with self._disk().lock(self.key):
+                    return self._index(alone=True)
+            index = recovered_index(self.store, self.key)
+        self._cache.index = index
         return index
 
     def _version(self) -> str | None:
@@ -215,7 +227,7 @@ class ZipStore:
     def _alone(self) -> Iterator[ZipIndex]:
         """Give the index to change, while nobody else changes the file."""
         with self._disk().lock(self.key):
-            index = self._index()
+            index = self._index(alone=True)
             if len(index.records) < len(index.entries):
                 index.records = {name: central_record(entry) for name, entry in index.entries.items()}
             yield index
@@ -240,17 +252,15 @@ class ZipStore:
         descriptor = create(path, os.O_RDWR)
         try:
             with naming(path):
-                # Cut first: whoever reads on without a directory finds the entries, and none by half.
-                os.ftruncate(descriptor, index.end)
                 for entry in removed:
                     write_at(descriptor, entry.offset + METHOD_OFFSET, REMOVED.to_bytes(2, "little"))
-                if added is not None:
-                    self._append(descriptor, index, added, pieces)
-                directory = b"".join(index.records.values())
-                end = directory_end(len(index.records), index.end, len(directory))
-                write_at(descriptor, index.end, directory + end)
-                now = time.time_ns()  # the kernel's clock stands still for milliseconds
-                os.utime(descriptor, ns=(now, now))
+                try:
+                    # Cut first: whoever reads on without a directory finds the entries, and none by half.
+                    os.ftruncate(descriptor, index.end)
+                    if added is not None:
+                        self._append(descriptor, index, added, pieces)
+                finally:  # on a disk that is full, the directory of what was there before
+                    self._write_directory(descriptor, index)
                 if durable:
                     os.fsync(descriptor)
                     sync_folder(os.path.dirname(path))
@@ -258,6 +268,13 @@ class ZipStore:
             os.close(descriptor)
         index.version = self._version()
         self._cache.index = index
+
+    def _write_directory(self, descriptor: int, index: ZipIndex) -> None:
+        directory = b"".join(index.records.values())
+        os.ftruncate(descriptor, index.end)
+        write_at(descriptor, index.end, directory + directory_end(len(index.records), index.end, len(directory)))
+        now = time.time_ns()  # the kernel's clock stands still for milliseconds
+        os.utime(descriptor, ns=(now, now))
 
     def _append(self, descriptor: int, index: ZipIndex, entry: Entry, pieces: Iterable[Buffer]) -> None:
         at = index.end

@@ -236,7 +236,7 @@ def _as_slices(box: BoxLike) -> tuple[slice, slice, slice]:
         parts = [part if isinstance(part, slice) else slice(*part) for part in box]
         for part in parts:
             part.indices(0)  # refuses what is no integer
-    except TypeError:
+    except (TypeError, ValueError):
         raise OptionError(
             f"a box is ((x0, x1), (y0, y1), (z0, z1)) or three slices, of integers; found {box!r}"
         ) from None

@@ -27,7 +27,7 @@ def volume(tmp_path: Path) -> str:
 def test_from_labels_to_properties(volume: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = str(tmp_path / "cells.csv")
     assert main(["labels", volume, table]) == 0
-    assert "2 labels with 4050 voxels" in capsys.readouterr().out
+    assert "2 labels with 4,050 voxels" in capsys.readouterr().out
     assert main(["labels", volume, table]) == 1
     assert "--overwrite replaces it" in capsys.readouterr().err
     assert main(["labels", volume, table, "--overwrite", "-q", "--box", "0:80,:,:", "--units", "nm"]) == 0
@@ -41,7 +41,7 @@ def test_from_labels_to_properties(volume: str, tmp_path: Path, capsys: pytest.C
 
 def test_a_table_without_a_file(volume: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["labels", volume, "--scale", "0"]) == 0
-    assert f"{2**63}: 4000 voxels, centre 4.5,9.5,9.5" in capsys.readouterr().out
+    assert f"{2**63}: 4,000 voxels, centre 4.5,9.5,9.5" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_sentence(volume: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

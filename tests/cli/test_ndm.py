@@ -132,7 +132,7 @@ def test_twice_replaces_unless_asked_to_add(folder, capsys):
     ndm(f"{INGEST} -input In2.tif -mode add")
     np.testing.assert_array_equal(ng.open(folder)[:, :, :16, 0].T, labels(1) + labels(2))
     met = np.count_nonzero((labels(1) != labels(2)) & (labels(1) != 0) & (labels(2) != 0))
-    assert f"{met} voxels where two different labels met" in capsys.readouterr().out
+    assert f"{met:,} voxels where two different labels met" in capsys.readouterr().out
 
 
 def test_image_and_voxel_coordinates(tmp_path, monkeypatch, capsys):
@@ -163,6 +163,22 @@ def test_all_data_types(tmp_path, monkeypatch, dtype):
     found = tifffile.imread("out.tif")
     assert found.dtype == dtype
     np.testing.assert_array_equal(found, image)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "CYX", "ZYX"])
+def test_pages_are_z_whatever_the_file_calls_them(folder, axes):
+    image = labels(1).astype(np.uint16)
+    tifffile.imwrite("in.tif", image, imagej=True, metadata={"axes": axes})
+    ndm(f"{INGEST} -input in.tif")
+    np.testing.assert_array_equal(ng.open(folder)[:, :, :16, 0].T, image)
+
+
+def test_colours_are_no_z(folder, capsys):
+    tifffile.imwrite("in.tif", labels(1)[:3], photometric="rgb", planarconfig="separate")
+    capsys.readouterr()
+    sentence = ndm_fails(capsys, f"-datadir MyDataDir -input in.tif -x {SIDE} -y {SIDE} -z 3", 2)
+    assert f"in.tif holds {SIDE} x {SIDE} x 1 with 3 channels" in sentence
+    assert list(folder.iterdir()) == [folder / "info"]
 
 
 def test_input_wins_over_output(folder, capsys):
@@ -208,7 +224,7 @@ def test_a_region_without_chunks_is_zero(folder):
         ("-datadir MyDataDir -output Out.tif -x 5 -y 5 -z 195", 2, "domain"),
         ("-datadir MyDataDir -zofset 3", 2, "there is no flag -zofset; did you mean -zoffset?"),
         ("-datadir MyDataDir -subtractvoxeloffset", 2, "did you mean -subtractVoxelOffset?"),
-        ("-wholly-unknown", 2, "there is no flag -wholly-unknown\n"),
+        ("-wholly-unknown", 2, "there is no flag -wholly-unknown (-help lists them)\n"),
         ("-datadir", 2, "-datadir needs a value"),
         ("-x five", 2, "-x is an integer, found 'five'"),
         ("-gzip=maybe", 2, "-gzip is true or false, found 'maybe'"),

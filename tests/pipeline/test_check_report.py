@@ -266,6 +266,14 @@ def test_a_thin_lossy_chunk_that_is_absent_is_found(tmp_path):
     assert [one.where for one in found] == ["scale 8_8_40, chunk 32:50,0:32,0:16"]
 
 
+@pytest.mark.parametrize(("text", "what"), [("{", "cannot be read: "), ("[]", "is no JSON object")])
+def test_a_provenance_that_is_none(raw, text, what):
+    (raw / "provenance").write_text(text)
+    (problem,) = ng.check(raw).problems
+    assert (problem.severity, problem.where) == ("hint", "provenance")
+    assert problem.what.startswith(what)
+
+
 def test_a_sample_misses_what_a_full_check_finds(tmp_path):
     vol = ng.create(tmp_path, shape=(8, 8, 256), dtype="uint8", chunk_size=(8, 8, 2))
     vol[...] = np.random.default_rng(3).integers(0, 200, vol.shape)

@@ -276,7 +276,8 @@ def refusals():
                       "survive in the uint64 of the volume", (np.full((4, 4, 4), 0.5, np.float32), inside), {}),
         "negative": (SourceError, "from -1 to 1", (np.array([1, 1, -1], np.int64).reshape(3, 1, 1), inside), {}),
         "no offset": (OptionError, "does not say where it lies: give its offset", (block, None), {}),
-        "offset of two": (OptionError, "offset is three integers, x, y, z; found", (block, (1, 2)), {}),
+        "offset of two": (OptionError, "offset has three integers, x, y, z; found", (block, (1, 2)), {}),
+        "offset of text": (OptionError, "offset has three integers, x, y, z; found", (block, ("a", 10, 100)), {}),
         "half an offset": (OptionError, "three integers", (block, (0, 10.5, 104)), {}),
         "mode": (OptionError, "mode is one of overwrite, add, max, nonzero, found", (block, inside), {"mode": "or"}),
         "compress": (OptionError, "compress is one of none, gzip, plain-gzip", (block, inside), {"compress": "br"}),
@@ -417,6 +418,19 @@ def test_judges_read_it(tmp_path, shard_size):
     whole[7:37, 5:25, 3:13] = new
     for read in (read_with_tensorstore, read_with_cloudvolume):
         np.testing.assert_array_equal(read(tmp_path / "v")[..., 0].T, whole)
+
+
+@pytest.mark.parametrize(
+    "found", ["{", "[]", '{"processing": null, "sources": [{"a": 1}]}', '{"processing": "by hand"}']
+)
+def test_whatever_another_program_calls_provenance(volume, tmp_path, found):
+    path = tmp_path / "volume" / "provenance"
+    path.write_text(found)
+    ng.ingest(np.ones((4, 4, 4), np.uint64), volume, (0, 10, 104), axes="zyx")
+    document = json.loads(path.read_text())
+    assert document["processing"][-1]["method"]["task"] == "ingest"
+    if "by hand" in found:
+        assert document["processing"][0] == "by hand"
 
 
 def test_report_and_provenance(volume, tmp_path):

@@ -488,3 +488,8 @@ def test_a_key_that_is_absent_names_its_path(local):
     with pytest.raises(KeyNotFoundError) as caught:
         local.get("8_8_40/0-64_0-64_0-64")
     assert str(caught.value) == f"{local.root}/8_8_40/0-64_0-64_0-64 does not exist"
+
+
+def test_no_folder_has_a_zero_byte_in_its_name():
+    with pytest.raises(StorageError, match="zero byte"):
+        LocalStore("/data/a\0b")

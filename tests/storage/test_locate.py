@@ -113,3 +113,14 @@ def test_urls_of_other_stores(where, url):
 def test_what_names_no_store_is_refused(where, reason):
     with pytest.raises(OptionError, match=reason):
         open_store(where)
+
+
+@pytest.mark.parametrize("where", ["/data/a\0b", "~\0", "s3://bucket/\udce4m", "http://host/\udce4m"])
+def test_names_that_cannot_be(where):
+    with pytest.raises(OptionError, match=r"zero byte|UTF-8"):
+        open_store(where)
+
+
+def test_a_url_from_a_shell_need_not_be_utf_8():
+    assert open_store("file:///data/my\udce4m").root == "/data/my\udce4m"
+    assert open_store(open_store("/data/my\udce4m").url).root == "/data/my\udce4m"

@@ -237,3 +237,10 @@ def run_in_threads(work, count):
         thread.join()
     if errors:
         raise errors[0]
+
+
+def test_what_is_too_large_is_not_read(store):
+    store.put("chunk", bytes(100))
+    assert store.get("chunk", limit=100).data == bytes(100)
+    with pytest.raises(StorageError, match=r"chunk has 100 bytes, expected at most 99"):
+        store.get("chunk", limit=99)
