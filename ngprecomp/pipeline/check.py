@@ -12,20 +12,19 @@ from ngprecomp.errors import MetadataError
 from ngprecomp.format.info import find_scale
 from ngprecomp.format.names import key_problem
 from ngprecomp.format.spec import parse_spec
-from ngprecomp.pipeline.checking import Checking, Tally
-from ngprecomp.pipeline.checking_info import INVALID, check_info
-from ngprecomp.pipeline.checking_pyramid import Looked, Made, check_coarser
-from ngprecomp.pipeline.checking_scale import check_scale
-from ngprecomp.pipeline.checking_source import check_source
-from ngprecomp.pipeline.findings import CheckReport, Kind, ScaleCheck
-from ngprecomp.pipeline.hosting import check_store
-from ngprecomp.pipeline.levels import choose_method
-from ngprecomp.pipeline.making import Running
+from ngprecomp.pipeline.checking.findings import CheckReport, Kind, ScaleCheck
+from ngprecomp.pipeline.checking.hosting import check_store
+from ngprecomp.pipeline.checking.info import INVALID, check_info
+from ngprecomp.pipeline.checking.pyramid import Looked, Made, check_coarser
+from ngprecomp.pipeline.checking.repairing import EmptyScales, repair_all
+from ngprecomp.pipeline.checking.scale import check_scale
+from ngprecomp.pipeline.checking.source import check_source
+from ngprecomp.pipeline.checking.walk import Checking, Tally
+from ngprecomp.pipeline.conversion.volume_source import open_any
+from ngprecomp.pipeline.engine.making import Running
 from ngprecomp.pipeline.progress import Progress, ignore_progress
-from ngprecomp.pipeline.rebuilding import recorded_method
-from ngprecomp.pipeline.repairing import EmptyScales, repair_all
-from ngprecomp.pipeline.volume_source import VolumeSource, as_volume
-from ngprecomp.sources.opening import open_source
+from ngprecomp.pipeline.pyramids.levels import choose_method
+from ngprecomp.pipeline.pyramids.rebuilding import recorded_method
 from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.handle import Volume
@@ -127,9 +126,7 @@ def _opened(against: Any, dataset: str | None, axes: str | None) -> Iterator[Sou
     if against is None:
         yield None
         return
-    volume = as_volume(against) if dataset is None and axes is None else None
-    source = VolumeSource(volume) if volume is not None else open_source(against, dataset=dataset, axes=axes)
-    with closing(source):
+    with closing(open_any(against, dataset=dataset, axes=axes)) as source:
         yield source
 
 

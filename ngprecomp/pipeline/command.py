@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngprecomp.pipeline.volume_source import VolumeSource
+from ngprecomp.pipeline.conversion.volume_source import VolumeSource
 from ngprecomp.volume.places import INFO_KEY
 
 if TYPE_CHECKING:

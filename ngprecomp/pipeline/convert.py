@@ -18,20 +18,19 @@ from ngprecomp.errors import ExistsError, OptionError, SourceError
 from ngprecomp.format.box import three
 from ngprecomp.format.info import info_to_json
 from ngprecomp.format.spec import parse_spec
-from ngprecomp.pipeline.choices import Choices, Wishes, in_type
 from ngprecomp.pipeline.command import Command, fingerprint, given_options
-from ngprecomp.pipeline.conversion_plan import Options, Plan, announcement, plan_conversion
-from ngprecomp.pipeline.exact import make_exact_scales
-from ngprecomp.pipeline.forecast import Forecast, forecast
+from ngprecomp.pipeline.conversion.choices import Choices, Wishes, in_type
+from ngprecomp.pipeline.conversion.forecast import Forecast, forecast
+from ngprecomp.pipeline.conversion.plan import Options, Plan, announcement, plan_conversion
+from ngprecomp.pipeline.conversion.spooling import choose_spool, source_demand, spooled
+from ngprecomp.pipeline.conversion.volume_source import VolumeSource, open_any
+from ngprecomp.pipeline.engine.exact import make_exact_scales
+from ngprecomp.pipeline.engine.making import Base, Made, Running, make_scales
+from ngprecomp.pipeline.engine.rounds import Target
 from ngprecomp.pipeline.journal import open_journal
-from ngprecomp.pipeline.making import Base, Made, Running, make_scales
 from ngprecomp.pipeline.progress import Progress, announce, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.report import Report, counted, peak_memory, scale_report
-from ngprecomp.pipeline.rounds import Target
-from ngprecomp.pipeline.spooling import choose_spool, source_demand, spooled
-from ngprecomp.pipeline.volume_source import VolumeSource, as_volume
-from ngprecomp.sources.opening import open_source
 from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.protocol import exists
 from ngprecomp.version import __version__
@@ -47,8 +46,8 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Box
     from ngprecomp.format.lengths import LengthsLike
-    from ngprecomp.pipeline.cells import Counts
-    from ngprecomp.pipeline.scales import ShardSize
+    from ngprecomp.pipeline.conversion.scales import ShardSize
+    from ngprecomp.pipeline.engine.cells import Counts
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
     from ngprecomp.volume.handle import BoxLike
@@ -207,18 +206,12 @@ def convert(  # noqa: PLR0913 - a public signature may be long
         exact,
         resume,
     )
-    volume = as_volume(source)
-    if volume is None:
-        opened: Source = open_source(source, dataset=dataset, axes=axes, gaps=gaps)
-    else:
-        if dataset is not None or axes is not None:
-            raise OptionError(f"{volume.url} is a precomputed volume: neither dataset nor axes can be chosen")
-        if volume.url == store.url:
-            raise OptionError(f"{store.url} is both source and destination")
-        opened = VolumeSource(volume, missing)
-        options = replace(options, wishes=replace(options.wishes, type=type or volume.parsed_info.type))
-    with closing(opened):
-        if checked_missing(missing) == "error" and opened.unwritten_chunks:
+    with closing(open_any(source, dataset=dataset, axes=axes, gaps=gaps, missing=checked_missing(missing))) as opened:
+        if isinstance(opened, VolumeSource):
+            if opened.volume.url == store.url:
+                raise OptionError(f"{store.url} is both source and destination")
+            options = replace(options, wishes=replace(options.wishes, type=type or opened.volume.parsed_info.type))
+        if missing == "error" and opened.unwritten_chunks:
             raise SourceError(f"{counted(opened.unwritten_chunks, 'chunk')} of {opened.name} were never written")
         if dry_run:
             return forecast(opened, plan_conversion(opened, options), options)

@@ -15,20 +15,20 @@ from ngprecomp.errors import ExistsError
 from ngprecomp.format.box import three
 from ngprecomp.format.info import info_to_json
 from ngprecomp.format.spec import parse_spec
-from ngprecomp.pipeline.carrying import Moved, carry
 from ngprecomp.pipeline.command import Command, fingerprint, given_options
-from ngprecomp.pipeline.copied_scales import Compress, CopyOptions
-from ngprecomp.pipeline.copy_plan import CopyPlan, plan_copy
+from ngprecomp.pipeline.conversion.volume_source import VolumeSource
+from ngprecomp.pipeline.copies.carrying import Moved, carry
+from ngprecomp.pipeline.copies.copied_scales import Compress, CopyOptions
+from ngprecomp.pipeline.copies.overlap import refuse_overlap
+from ngprecomp.pipeline.copies.plan import CopyPlan, plan_copy
+from ngprecomp.pipeline.copies.sidecars import copy_sidecar, refuse_foreign
+from ngprecomp.pipeline.engine.making import CACHE, Running, StoredVoxels, make_scales
+from ngprecomp.pipeline.engine.planning import Demand
+from ngprecomp.pipeline.engine.rounds import Target
 from ngprecomp.pipeline.journal import open_journal
-from ngprecomp.pipeline.making import CACHE, Running, StoredVoxels, make_scales
-from ngprecomp.pipeline.overlap import refuse_overlap
-from ngprecomp.pipeline.planning import Demand
 from ngprecomp.pipeline.progress import Announcement, Progress, announce, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.report import Report, counted, megabytes, peak_memory, scale_report
-from ngprecomp.pipeline.rounds import Target
-from ngprecomp.pipeline.sidecars import copy_sidecar, refuse_foreign
-from ngprecomp.pipeline.volume_source import VolumeSource
 from ngprecomp.storage.copying import copy_object
 from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.protocol import exists
@@ -45,8 +45,8 @@ from ngprecomp.volume.resources import Resources
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ngprecomp.pipeline.scales import ShardSize
-    from ngprecomp.pipeline.transfer import Transfer
+    from ngprecomp.pipeline.conversion.scales import ShardSize
+    from ngprecomp.pipeline.copies.transfer import Transfer
     from ngprecomp.storage.protocol import Store
 
 # The same command: these may differ when a job goes on.

@@ -15,11 +15,11 @@ import numpy as np
 from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.info import find_scale
 from ngprecomp.pipeline.boxes import voxel_box
-from ngprecomp.pipeline.lossless import survives
+from ngprecomp.pipeline.conversion.lossless import survives
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory
-from ngprecomp.pipeline.sinks import Contents, appearing, check_output, depth_of, parse_output, write_file
-from ngprecomp.pipeline.slabs import Slabs, Voxels, planes_within, reading_step
+from ngprecomp.pipeline.sinks.output import Contents, appearing, check_output, depth_of, parse_output, write_file
+from ngprecomp.pipeline.sinks.slabs import Slabs, Voxels, planes_within, reading_step
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import open_volume, read_scale

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ngprecomp.chunks.listing import has_chunks, writable_compression
 from ngprecomp.errors import OptionError
-from ngprecomp.pipeline.placed_source import PlacedSource, open_for, place_source
+from ngprecomp.pipeline.conversion.volume_source import VolumeSource
+from ngprecomp.pipeline.ingestion.placed_source import PlacedSource, open_for, place_source
+from ngprecomp.pipeline.ingestion.write_units import Reading, write_units
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.pyramid import build_pyramid
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory
-from ngprecomp.pipeline.volume_source import VolumeSource
-from ngprecomp.pipeline.write_units import Reading, write_units
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.handle import BoxLike, Volume

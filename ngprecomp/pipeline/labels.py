@@ -13,9 +13,9 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.kernels.label_statistics import Statistics, label_statistics
 from ngprecomp.pipeline.boxes import BoxLike, voxel_box
-from ngprecomp.pipeline.label_table import LabelTable, Totals
-from ngprecomp.pipeline.making import StoredVoxels
+from ngprecomp.pipeline.engine.making import StoredVoxels
 from ngprecomp.pipeline.progress import Progress, ignore_progress
+from ngprecomp.pipeline.tables.label_table import LabelTable, Totals
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import ScaleLike, SpecLike, open_volume

@@ -12,7 +12,7 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.pipeline.cutout import cutout
 from ngprecomp.pipeline.ingest import ingest
 from ngprecomp.sources.opening import open_source
-from ngprecomp.sources.tiff import opened
+from ngprecomp.sources.tiff.file import opened
 from ngprecomp.volume.opening import open_volume
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, three
 from ngprecomp.format.info import Info, info_to_json, with_scale
 from ngprecomp.pipeline.command import Command
-from ngprecomp.pipeline.filling import Filled, fill, fingerprint_of, written_places
+from ngprecomp.pipeline.engine.making import LOSSY, Running
 from ngprecomp.pipeline.journal import open_journal, unfinished_scales
-from ngprecomp.pipeline.levels import choose_method
-from ngprecomp.pipeline.making import LOSSY, Running
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
-from ngprecomp.pipeline.pyramid_runs import added_scales, finished_scales, places_of, planned_runs
-from ngprecomp.pipeline.rebuilding import rebuild_box, recorded_method
+from ngprecomp.pipeline.pyramids.filling import Filled, fill, fingerprint_of, written_places
+from ngprecomp.pipeline.pyramids.levels import choose_method
+from ngprecomp.pipeline.pyramids.rebuilding import rebuild_box, recorded_method
+from ngprecomp.pipeline.pyramids.runs import added_scales, finished_scales, places_of, planned_runs
 from ngprecomp.pipeline.report import MEAN_OF_LABELS, Report, counted, peak_memory
 from ngprecomp.version import __version__
 from ngprecomp.volume.budget import parse_memory, worker_count

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     # Cells bring the compiled kernels along, which whoever prints a report does not need.
     from ngprecomp.format.box import Triple
     from ngprecomp.format.scale import Scale
-    from ngprecomp.pipeline.cells import Counts
+    from ngprecomp.pipeline.engine.cells import Counts
 
 
 MEAN_OF_LABELS = "remark: means of labels are labels that no voxel had; mode keeps labels"

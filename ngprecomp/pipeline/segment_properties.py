@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import ExistsError, OptionError
 from ngprecomp.format.names import escapes, key_problem
-from ngprecomp.pipeline.property_choices import Wanted, choose_properties
-from ngprecomp.pipeline.property_columns import read_columns
 from ngprecomp.pipeline.report import Report, counted, peak_memory
+from ngprecomp.pipeline.tables.property_choices import Wanted, choose_properties
+from ngprecomp.pipeline.tables.property_columns import read_columns
 from ngprecomp.storage.protocol import exists
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import Volume
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ngprecomp.format.info import Info
-    from ngprecomp.pipeline.property_choices import Property
+    from ngprecomp.pipeline.tables.property_choices import Property
 
 MEMBER = "segment_properties"
 VALUES_AT_ONCE = 1 << 14

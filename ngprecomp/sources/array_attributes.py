@@ -8,8 +8,8 @@ from ngprecomp.errors import OptionError
 from ngprecomp.format.lengths import nanometres
 from ngprecomp.format.units import Unit
 from ngprecomp.sources.dimension_names import letters_of
-from ngprecomp.sources.hdf5_attributes import weighed
-from ngprecomp.sources.hdf5_sizes import sizes_in_attributes
+from ngprecomp.sources.hdf5.attributes import weighed
+from ngprecomp.sources.hdf5.sizes import sizes_in_attributes
 from ngprecomp.sources.placement import Placement, Told, placed
 
 if TYPE_CHECKING:

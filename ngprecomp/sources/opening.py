@@ -11,7 +11,7 @@ from ngprecomp.errors import NotFoundError, OptionError, SourceError
 
 if TYPE_CHECKING:
     from ngprecomp.sources.protocol import Source
-    from ngprecomp.sources.stacks import Gaps
+    from ngprecomp.sources.stacks.placing import Gaps
     from ngprecomp.sources.stored import StoredSource
 
 # The readers' modules and their libraries are imported where they are needed: 0.3 s that most calls save.
@@ -91,11 +91,11 @@ def _open_path(source: str, dataset: str | None, axes: str | None, gaps: Gaps) -
 
 def _open_folder(path: str, dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
     """Open a folder as Zarr or N5 if it holds their metadata, else as a stack of the slices in it."""
-    from ngprecomp.sources.n5 import is_n5_folder, open_n5
-    from ngprecomp.sources.zarr_choice import is_zarr_folder
+    from ngprecomp.sources.zarr.choice import is_zarr_folder
+    from ngprecomp.sources.zarr.n5 import is_n5_folder, open_n5
 
     if is_zarr_folder(path):
-        from ngprecomp.sources.zarr_source import open_zarr
+        from ngprecomp.sources.zarr.source import open_zarr
 
         return open_zarr(path, dataset, axes)
     if is_n5_folder(path):
@@ -119,7 +119,7 @@ def _paths(listed: list[Any] | tuple[Any, ...]) -> list[str]:
 
 def _open_list(paths: list[str], dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
     """Open a list of slices, which is as often an unsorted listing as an order."""
-    from ngprecomp.sources.slice_names import natural_key
+    from ngprecomp.sources.stacks.slice_names import natural_key
 
     opened = _open_stack(paths, f"the list of {len(paths)} files", dataset, axes, gaps)
     if paths == sorted(paths, key=natural_key):
@@ -128,9 +128,9 @@ def _open_list(paths: list[str], dataset: str | None, axes: str | None, gaps: Ga
 
 
 def _open_stack(paths: list[str], name: str, dataset: str | None, axes: str | None, gaps: Gaps) -> StoredSource:
-    from ngprecomp.sources.pictures import open_pictures
-    from ngprecomp.sources.slice_names import PICTURES, choose_kind
-    from ngprecomp.sources.slices import open_slices
+    from ngprecomp.sources.stacks.pictures import open_pictures
+    from ngprecomp.sources.stacks.slice_names import PICTURES, choose_kind
+    from ngprecomp.sources.stacks.slices import open_slices
 
     if dataset is not None:
         raise OptionError(f"dataset={dataset!r}: {name} is a stack of slices and has no datasets")
@@ -145,7 +145,7 @@ def _open_file(path: str, dataset: str | None, axes: str | None) -> StoredSource
     with open(path, "rb") as file:
         start = file.read(8)
     if start.startswith(TIFF):
-        from ngprecomp.sources.tiff import open_tiff
+        from ngprecomp.sources.tiff.file import open_tiff
 
         return open_tiff(path, dataset, axes)
     if start.startswith(NPY):
@@ -157,7 +157,7 @@ def _open_file(path: str, dataset: str | None, axes: str | None) -> StoredSource
     import h5py
 
     if h5py.is_hdf5(path):
-        from ngprecomp.sources.hdf5 import open_hdf5
+        from ngprecomp.sources.hdf5.file import open_hdf5
 
         return open_hdf5(path, dataset, axes)
     from ngprecomp.sources.signatures import open_signed
@@ -169,11 +169,11 @@ def _open_object(source: Any, dataset: str | None, axes: str | None) -> StoredSo
     """Open an array or an object of h5py, zarr, xarray or tifffile, known by its class without importing either."""
     classes = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(source).__mro__}
     if classes & {"h5py.Dataset", "h5py.Group"}:
-        from ngprecomp.sources.hdf5 import open_hdf5_object
+        from ngprecomp.sources.hdf5.file import open_hdf5_object
 
         return open_hdf5_object(source, dataset, axes)
     if classes & {"zarr.Array", "zarr.Group"}:
-        from ngprecomp.sources.zarr_source import open_zarr_object
+        from ngprecomp.sources.zarr.source import open_zarr_object
 
         return open_zarr_object(source, dataset, axes)
     if "tifffile.TiffFile" in classes:

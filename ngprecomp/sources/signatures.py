@@ -43,14 +43,14 @@ def _open_zip(path: str, dataset: str | None, axes: str | None) -> StoredSource:
             names = archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise SourceError(f"{path} starts like a zip archive, but is damaged: {error}") from error
-    from ngprecomp.sources.zarr_choice import zarr_in_zip
+    from ngprecomp.sources.zarr.choice import zarr_in_zip
 
     if any(name.endswith(".npy") for name in names):
         from ngprecomp.sources.npz import open_npz
 
         return open_npz(path, dataset, axes)
     if zarr_in_zip(names) is not None:
-        from ngprecomp.sources.zarr_source import open_zarr
+        from ngprecomp.sources.zarr.source import open_zarr
 
         return open_zarr(path, dataset, axes)
     raise SourceError(f"{path} is a zip archive of {len(names)} files, neither npz nor Zarr: unpack it first")
@@ -66,7 +66,7 @@ def _open_single(path: str, axes: str | None) -> StoredSource:
     if is_mrc(head):
         return open_mrc(path, head, axes)
     if head.startswith(PICTURES):
-        from ngprecomp.sources.pictures import open_picture
+        from ngprecomp.sources.stacks.pictures import open_picture
 
         return open_picture(path, axes)
     if (header := header_file(path)) is not None:

@@ -7,7 +7,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.cli.main import main
-from ngprecomp.pipeline.findings import CheckReport, Finding
+from ngprecomp.pipeline.checking.findings import CheckReport, Finding
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Choices for small arrays, made as convert makes them."""
 
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.choices import Wishes, choose, in_type
-from ngprecomp.pipeline.sampling import sample_boxes
+from ngprecomp.pipeline.conversion.choices import Wishes, choose, in_type
+from ngprecomp.pipeline.conversion.sampling import sample_boxes
 from ngprecomp.sources.opening import open_source
 
 

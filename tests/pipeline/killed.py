@@ -6,7 +6,7 @@ import signal
 import time
 
 import ngprecomp as ng
-from ngprecomp.pipeline import planning
+from ngprecomp.pipeline.engine import planning
 
 SMALL_UNITS = {"UNIT_BYTES": 1, "UNIT_CELLS": 0}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 
 import ngprecomp as ng
-from ngprecomp.pipeline import planning
+from ngprecomp.pipeline.engine import planning
 from tests.pipeline.killed import SMALL_UNITS, slowly
 
 

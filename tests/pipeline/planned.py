@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ngprecomp.pipeline.choices import Wishes
-from ngprecomp.pipeline.conversion_plan import Options, plan_conversion
-from ngprecomp.pipeline.making import Running
+from ngprecomp.pipeline.conversion.choices import Wishes
+from ngprecomp.pipeline.conversion.plan import Options, plan_conversion
+from ngprecomp.pipeline.engine.making import Running
 from ngprecomp.pipeline.progress import ignore_progress
 from ngprecomp.volume.creating import Storage
 

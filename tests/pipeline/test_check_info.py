@@ -108,5 +108,5 @@ def test_an_unfinished_job_is_found_before_there_is_an_info(tmp_path):
 
 def test_many_chunk_files_are_a_hint(tmp_path, monkeypatch):
     make_base("raw", tmp_path)
-    monkeypatch.setattr("ngprecomp.pipeline.hosting.MOST_FILES", 5)
+    monkeypatch.setattr("ngprecomp.pipeline.checking.hosting.MOST_FILES", 5)
     assert any(one.what == "6 chunk files" and one.severity == "hint" for one in ng.check(tmp_path).problems)

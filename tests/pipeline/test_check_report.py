@@ -13,8 +13,8 @@ import pytest
 import ngprecomp as ng
 from ngprecomp.errors import NotFoundError, OptionError
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.findings import LISTED, Findings, Kind
-from ngprecomp.pipeline.presence import Presence
+from ngprecomp.pipeline.checking.findings import LISTED, Findings, Kind
+from ngprecomp.pipeline.checking.presence import Presence
 from tests.pipeline.damage import FIRST, SECOND, first, labels, make_base, voxels
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import ngprecomp as ng
 from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.encodings import DATA_TYPES
-from ngprecomp.pipeline.choices import Wishes, choose, in_type
-from ngprecomp.pipeline.sampling import sample_boxes, spread_boxes
+from ngprecomp.pipeline.conversion.choices import Wishes, choose, in_type
+from ngprecomp.pipeline.conversion.sampling import sample_boxes, spread_boxes
 from ngprecomp.sources.opening import open_source
 from tests.pipeline.choosing import Named, chosen, converted, note
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 import ngprecomp as ng
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.choices import Wishes, choose, in_type
-from ngprecomp.pipeline.contrast import TYPES, Contrast, contrast_boxes
+from ngprecomp.pipeline.conversion.choices import Wishes, choose, in_type
+from ngprecomp.pipeline.conversion.contrast import TYPES, Contrast, contrast_boxes
 from ngprecomp.sources.opening import open_source
 from tests.judges import downsampled_by_tensorstore, open_with_tensorstore
 from tests.naive.rescale import rescaled

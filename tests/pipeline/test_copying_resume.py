@@ -14,7 +14,8 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError
-from ngprecomp.pipeline import copying, planning
+from ngprecomp.pipeline import copying
+from ngprecomp.pipeline.engine import planning
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.locate import open_store
 from tests.pipeline.killed import SMALL_UNITS, trees

@@ -175,7 +175,7 @@ def test_a_failure_in_the_middle_leaves_nothing(tmp_path, monkeypatch, name, mem
         return read(self, box, missing)
 
     (tmp_path / name).write_text("what was there")
-    monkeypatch.setattr("ngprecomp.pipeline.slabs.LARGE", 1)
+    monkeypatch.setattr("ngprecomp.pipeline.sinks.slabs.LARGE", 1)
     monkeypatch.setattr(Volume, "read", fail_at_last)
     with pytest.raises(OSError, match="the disk is gone"):
         ng.cutout(vol, BOX, tmp_path / name, overwrite=True, memory=memory)
@@ -249,7 +249,7 @@ def test_larger_than_memory(tmp_path):
     code = f"""
 import resource, sys
 import numpy as np, ngprecomp as ng
-import ngprecomp.pipeline.sink_tiff
+import ngprecomp.pipeline.sinks.tiff
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 vol = ng.create("{tmp_path}/volume", shape=(768, 512, 64), dtype="uint32", encoding="raw", chunk_size=(64, 64, 32))
 for z in range(0, 64, 8):

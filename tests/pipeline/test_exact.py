@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import ngprecomp as ng
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.downsampled import Downsampled
-from ngprecomp.pipeline.making import Base
+from ngprecomp.pipeline.engine.downsampled import Downsampled
+from ngprecomp.pipeline.engine.making import Base
 from tests.judges import downsampled_by_tensorstore, open_with_tensorstore
 from tests.pipeline.test_convert import blobs, noise
 

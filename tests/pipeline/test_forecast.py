@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import ngprecomp as ng
-from ngprecomp.pipeline.forecast import forecast
+from ngprecomp.pipeline.conversion.forecast import forecast
 from ngprecomp.sources.opening import open_source
 from tests.pipeline.planned import PaperSource, options, plan_conversion, planned
 

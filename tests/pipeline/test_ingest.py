@@ -24,7 +24,7 @@ from ngprecomp.errors import (
 from ngprecomp.format.box import Box
 from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.format.sharding import chunks_per_shard
-from ngprecomp.pipeline.write_units import Reading, object_shape, write_units
+from ngprecomp.pipeline.ingestion.write_units import Reading, object_shape, write_units
 from ngprecomp.volume import writing
 from tests.judges import read_with_cloudvolume, read_with_tensorstore
 from tests.naive.combining import MODES, combined

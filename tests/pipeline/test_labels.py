@@ -13,7 +13,7 @@ import ngprecomp as ng
 from ngprecomp.errors import MissingChunkError, OptionError
 from ngprecomp.format.box import Box
 from ngprecomp.kernels.label_statistics import Statistics
-from ngprecomp.pipeline.label_table import LabelTable, Totals
+from ngprecomp.pipeline.tables.label_table import LabelTable, Totals
 
 if TYPE_CHECKING:
     from pathlib import Path

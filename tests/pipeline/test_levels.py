@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.levels import Level, factor_between, plan_levels
+from ngprecomp.pipeline.pyramids.levels import Level, factor_between, plan_levels
 
 
 def planned(size, resolution, chunk, offset=(0, 0, 0), **options):

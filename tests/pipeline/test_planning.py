@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
 from ngprecomp.format.grid import Grid
-from ngprecomp.pipeline.planning import (
+from ngprecomp.pipeline.engine.planning import (
     TOLERATED,
     Demand,
     amplification,
@@ -22,7 +22,7 @@ from ngprecomp.pipeline.planning import (
     split_rounds,
     unit_voxels,
 )
-from ngprecomp.pipeline.rounds import Round, Target, tiles
+from ngprecomp.pipeline.engine.rounds import Round, Target, tiles
 from tests.pipeline.test_rounds import rounds
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError
-from ngprecomp.pipeline import planning
+from ngprecomp.pipeline.engine import planning
 from tests.pipeline.faulty_store import FaultyStore
 from tests.pipeline.killed import SMALL_UNITS, trees
 

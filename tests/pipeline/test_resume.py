@@ -16,7 +16,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError, OptionError
-from ngprecomp.pipeline import planning
+from ngprecomp.pipeline.engine import planning
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.temporary import temporary_name
 from tests.pipeline.faulty_store import FaultyStore

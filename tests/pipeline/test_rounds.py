@@ -14,10 +14,10 @@ from ngprecomp.format.layout import sharding_for_shard_size
 from ngprecomp.format.scale import Scale
 from ngprecomp.format.sharding import locate
 from ngprecomp.kernels.morton import compressed_morton_code
-from ngprecomp.pipeline.levels import Level
-from ngprecomp.pipeline.planning import Demand, choose_unit, round_bytes, split_rounds, unit_voxels
-from ngprecomp.pipeline.rounds import Round, Target, in_morton_order, made_together, tiles, windows
-from ngprecomp.pipeline.running import Job
+from ngprecomp.pipeline.engine.planning import Demand, choose_unit, round_bytes, split_rounds, unit_voxels
+from ngprecomp.pipeline.engine.rounds import Round, Target, in_morton_order, made_together, tiles, windows
+from ngprecomp.pipeline.engine.running import Job
+from ngprecomp.pipeline.pyramids.levels import Level
 from ngprecomp.storage.memory import MemoryStore
 
 FACTORS = st.sampled_from([(2, 2, 1), (2, 2, 2), (1, 2, 1), (1, 1, 2), (4, 1, 2)])

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from ngprecomp.errors import ExistsError, OptionError, StorageError
-from ngprecomp.pipeline import sink_nifti, sink_tiff
-from ngprecomp.pipeline.sinks import Contents, Output, appearing, parse_output, write_file
-from ngprecomp.pipeline.slabs import regrouped
+from ngprecomp.pipeline.sinks import nifti as sink_nifti
+from ngprecomp.pipeline.sinks import tiff as sink_tiff
+from ngprecomp.pipeline.sinks.output import Contents, Output, appearing, parse_output, write_file
+from ngprecomp.pipeline.sinks.slabs import regrouped
 from ngprecomp.volume.resources import Resources
 
 DTYPES = ["uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "float32"]

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import ngprecomp as ng
 from ngprecomp.errors import OptionError, StorageError
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline import spooling
-from ngprecomp.pipeline.spool import Layout, SpooledSource, fill
-from ngprecomp.pipeline.spooling import choose_spool, planned_spool, spooled
+from ngprecomp.pipeline.conversion import spooling
+from ngprecomp.pipeline.conversion.spool import Layout, SpooledSource, fill
+from ngprecomp.pipeline.conversion.spooling import choose_spool, planned_spool, spooled
 from ngprecomp.storage.temporary import Temporary
 from tests.pipeline.planned import PaperSource, planned
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from ngprecomp.format.box import Box
-from ngprecomp.pipeline.volume_source import VolumeSource
+from ngprecomp.pipeline.conversion.volume_source import VolumeSource
 from ngprecomp.sources.opening import open_source
 from ngprecomp.sources.tally import Tally
 from ngprecomp.volume.creating import create_volume

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ngprecomp.errors import SourceError
 from ngprecomp.format.box import Box
-from ngprecomp.sources.hdf5_chunks import ChunkReader, chunk_coding
+from ngprecomp.sources.hdf5.chunks import ChunkReader, chunk_coding
 from ngprecomp.sources.opening import open_source
 from ngprecomp.sources.tally import Tally
 from tests.sources.reading import check_reads, noise, read_all, xyzc

@@ -9,10 +9,10 @@ import tifffile
 
 from ngprecomp.errors import NgprecompError, NotFoundError, SourceError
 from ngprecomp.format.box import Box
-from ngprecomp.sources import tiff_pages
 from ngprecomp.sources.opening import open_source
 from ngprecomp.sources.raw import RawArray
-from ngprecomp.sources.tiff import TiffPages
+from ngprecomp.sources.tiff import pages as tiff_pages
+from ngprecomp.sources.tiff.file import TiffPages
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import tifffile
 
 from ngprecomp.errors import NotFoundError, OptionError, SourceError
 from ngprecomp.sources.opening import open_source
-from ngprecomp.sources.tiff_log import held_back_log
+from ngprecomp.sources.tiff.log import held_back_log
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ngprecomp.sources.tiff_sizes import (
+from ngprecomp.sources.tiff.sizes import (
     ToldLengths,
     concluded,
     fei_lengths,

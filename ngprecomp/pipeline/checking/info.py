@@ -1,0 +1,60 @@
+"""The ``info`` document against the format and other programs, and what lies beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ngprecomp.errors import KeyNotFoundError
+from ngprecomp.format.problems import document_problems, doubts, peer_remarks, text_remarks
+from ngprecomp.pipeline.checking.findings import Kind
+from ngprecomp.pipeline.checking.folder_entries import folder_entries
+from ngprecomp.pipeline.checking.names import report_link, report_temporary
+from ngprecomp.pipeline.checking.walk import there
+from ngprecomp.storage.local import LocalStore
+from ngprecomp.volume.places import INFO_KEY, JOURNAL_KEY
+
+if TYPE_CHECKING:
+    from ngprecomp.format.info import Info
+    from ngprecomp.pipeline.checking.walk import Checking
+    from ngprecomp.storage.protocol import Store
+
+NO_VOLUME = Kind("error", "name the folder in which info lies")
+INVALID = Kind("error", "correct info")
+DOUBTFUL = Kind("warning", "correct info")
+REMARK = Kind("hint", "other programs may refuse it")
+UNFINISHED = Kind("warning", "run the same command again: it continues")
+
+
+def check_info(store: Store, checking: Checking) -> Info | None:
+    """Report all that is wrong with ``info`` and beside it; return the volume, None where nothing can be made of it."""
+    if there(store, JOURNAL_KEY):
+        checking.findings.add(UNFINISHED, "a job that writes this volume has not finished", JOURNAL_KEY)
+    if isinstance(store, LocalStore):  # elsewhere the names of one folder cannot be had without those below it
+        _check_root(store, checking)
+    try:
+        text = store.get(INFO_KEY).data
+    except KeyNotFoundError as error:
+        checking.findings.add(NO_VOLUME, f"there is no volume: {error}", INFO_KEY)
+        return None
+    except OSError as error:
+        checking.findings.add(INVALID, f"cannot be read: {error.strerror or error}", INFO_KEY)
+        return None
+    info, problems = document_problems(text)
+    remarks = {INVALID: problems}
+    if info is not None:
+        remarks |= {DOUBTFUL: doubts(info), REMARK: [*text_remarks(text), *peer_remarks(info)]}
+    for kind, listed in remarks.items():
+        for problem in listed:
+            where = f"info: {problem.where}" if problem.where else INFO_KEY
+            checking.findings.add(kind, problem.message, where, where)
+    return info
+
+
+def _check_root(store: LocalStore, checking: Checking) -> None:
+    """Report links out of the volume's folder, and files in it that somebody has begun."""
+    try:
+        for entry in folder_entries(store, ""):
+            report_link("", entry, checking)
+            report_temporary(store, "", entry, checking)
+    except OSError as error:
+        checking.findings.add(INVALID, f"the folder cannot be listed: {error.strerror or error}", store.root)

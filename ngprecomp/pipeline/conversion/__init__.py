@@ -1,0 +1,1 @@
+"""What convert chooses, plans, forecasts and spools."""

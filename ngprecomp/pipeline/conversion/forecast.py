@@ -1,0 +1,190 @@
+"""What a conversion would do, told before it is done: scales, files, bytes, memory, how often the source is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from ngprecomp.format.sharding import shard_count, write_chunk_shape
+from ngprecomp.pipeline.conversion.spool import SpooledSource
+from ngprecomp.pipeline.conversion.spooling import cut_conversion, planned_spool, source_demand
+from ngprecomp.pipeline.conversion.stored_size import covered, stored_sizes
+from ngprecomp.pipeline.engine.planning import amplification, later_demand, round_bytes, unit_voxels
+from ngprecomp.pipeline.report import counted, megabytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ngprecomp.format.box import Triple
+    from ngprecomp.pipeline.conversion.plan import Options, Plan
+    from ngprecomp.sources.protocol import Source
+
+EXACT = "each coarser scale is exact: it reads the finest one again"
+SCALE_HEAD = ("scale", "voxels", "factor", "chunk", "shard", "chunks", "files", "bytes")
+ROUND_HEAD = ("read for", "voxels at once", "footprints", "decodes", "memory")
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleForecast:
+    """One scale: its shape, how it is made of the one before it, and what it will be stored as.
+
+    `shard` is the shape of a shard in voxels, None where each chunk is a file; `nbytes` is an estimate.
+    """
+
+    key: str
+    size: Triple
+    resolution: tuple[float, ...]
+    factor: Triple
+    chunk_size: Triple
+    shard: Triple | None
+    chunks: int
+    files: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundForecast:
+    """Scales made from one reading: the voxels of the base that are read at once, the parts that are finished together.
+
+    `amplification` counts how often a block of the base is decoded, `nbytes` what the round holds in memory at most.
+    """
+
+    scales: tuple[str, ...]
+    unit: Triple
+    footprints: int
+    amplification: float
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a conversion would do; nothing of it is done.
+
+    `source_bytes` are the voxels to convert as the source holds them, `spool_bytes` the temporary copy that they pass
+    through (0: none), `decoded_bytes` what the source decodes in all. Bytes of the scales are estimated from `samples`
+    chunks. The job may hold `memory` and holds `held_bytes` at most.
+    """
+
+    source: str
+    source_bytes: int
+    decoded_bytes: int
+    spool_bytes: int
+    samples: int
+    memory: int
+    held_bytes: int
+    workers: int
+    scales: tuple[ScaleForecast, ...]
+    rounds: tuple[RoundForecast, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all scales, estimated."""
+        return sum(scale.nbytes for scale in self.scales)
+
+    @property
+    def files(self) -> int:
+        """Chunk files and shards of all scales."""
+        return sum(scale.files for scale in self.scales)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the forecast as a JSON object."""
+        return {**asdict(self), "nbytes": self.nbytes, "files": self.files}
+
+    def __str__(self) -> str:
+        lines = [f"forecast: {self.source}", *(f"  {note}" for note in self.notes)]
+        lines += _table(SCALE_HEAD, map(_scale_row, self.scales))
+        lines += _table(ROUND_HEAD, map(_round_row, self.rounds))
+        times = self.decoded_bytes / max(1, self.source_bytes)
+        spool = f", through a spool of {megabytes(self.spool_bytes)}" if self.spool_bytes else ""
+        lines += [
+            f"  {megabytes(self.source_bytes)} in, decoded {times:.2f} times{spool}",
+            f"  {megabytes(self.nbytes)} out in {counted(self.files, 'file')}, estimated from "
+            f"{counted(self.samples, 'sample')}",
+            f"  memory {megabytes(self.held_bytes)} of {megabytes(self.memory)}, {counted(self.workers, 'worker')}",
+        ]
+        return "\n".join(lines)
+
+
+def forecast(source: Source, plan: Plan, options: Options) -> Forecast:
+    """Return what a conversion would do; reads a few chunks of the source and writes nothing.
+
+    Raises
+    ------
+    OptionError
+        The memory is too little.
+    EncodeError
+        The encoding cannot hold the sampled voxels.
+    """
+    spool = planned_spool(source, plan, options)
+    rounds = _rounds(source if spool is None else SpooledSource(source, spool, ""), plan, options)
+    part = plan.levels[0].box.relative_to(plan.choices.voxel_offset)
+    voxel = source.dtype.itemsize * source.shape[3]
+    times = rounds[0].amplification if spool is None else 1
+    sizes, samples = stored_sizes(source, plan, options)
+    return Forecast(
+        source=source.name,
+        source_bytes=voxel * math.prod(part.size),
+        decoded_bytes=round(times * voxel * math.prod(covered(part, source).size)),
+        spool_bytes=0 if spool is None else spool.nbytes,
+        samples=samples,
+        memory=options.running.memory,
+        held_bytes=max(0 if spool is None else spool.held_bytes, *(one.nbytes for one in rounds)),
+        workers=options.running.workers,
+        scales=tuple(_scale(plan, index, nbytes) for index, nbytes in enumerate(sizes)),
+        rounds=tuple(rounds),
+        notes=(*plan.notes, EXACT) if options.exact else plan.notes,
+    )
+
+
+def _rounds(source: Source, plan: Plan, options: Options) -> list[RoundForecast]:
+    demand = source_demand(source, plan.choices, options.running.workers)
+    rounds, first = [], 0
+    for cut in cut_conversion(source, plan, options):
+        last = first + len(cut.round.targets)
+        rounds.append(
+            RoundForecast(
+                tuple(plan.info.scale(index).key for index in range(first, last)),
+                unit_voxels(cut.round, cut.unit),
+                cut.count,
+                amplification(cut.round, cut.unit, demand),
+                round_bytes(cut.round, cut.unit, demand),
+            )
+        )
+        first, demand = last, later_demand(demand, cut.round)
+    return rounds
+
+
+def _scale(plan: Plan, index: int, nbytes: int) -> ScaleForecast:
+    scale, level = plan.info.scale(index), plan.levels[index]
+    chunks = math.prod(scale.grid.shape)
+    shard, files = None, chunks
+    if scale.sharding is not None:
+        shard = write_chunk_shape(scale.sharding, scale.grid.shape, scale.chunk_size, scale.size)
+        files = shard_count(scale.sharding, scale.grid.shape)
+    return ScaleForecast(
+        scale.key, scale.size, tuple(scale.resolution), level.factor, scale.chunk_size, shard, chunks, files, nbytes
+    )
+
+
+def _shape(size: Triple | None) -> str:
+    return "-" if size is None else "x".join(map(str, size))
+
+
+def _scale_row(scale: ScaleForecast) -> tuple[str, ...]:
+    factor, shard = _shape(scale.factor), _shape(scale.shard)
+    counts = (f"{scale.chunks:,}", f"{scale.files:,}", megabytes(scale.nbytes))
+    return (scale.key, _shape(scale.size), factor, _shape(scale.chunk_size), shard, *counts)
+
+
+def _round_row(one: RoundForecast) -> tuple[str, ...]:
+    scales = one.scales[0] if len(one.scales) == 1 else f"{one.scales[0]} ... {one.scales[-1]}"
+    return (scales, _shape(one.unit), f"{one.footprints:,}", f"{one.amplification:.2f} times", megabytes(one.nbytes))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table with aligned columns."""
+    lines = [head, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in lines]

@@ -1,0 +1,1 @@
+"""What copy plans, carries and transfers."""

@@ -1,0 +1,1 @@
+"""Rounds: several scales from one reading, cut into footprints and cells."""

@@ -1,0 +1,1 @@
+"""A source at its place in a volume."""

@@ -1,0 +1,1 @@
+"""Coarser scales of a volume that exists."""

@@ -1,0 +1,1 @@
+"""Files that a cutout can become."""

@@ -1,0 +1,1 @@
+"""Slices that are files of their own."""
