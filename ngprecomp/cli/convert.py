@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ngprecomp.cli.options import add_pyramid_options, add_running_options, keywords, shown_progress
-from ngprecomp.cli.values import box, encoding, json_object, lengths, offset, pair, sizes
+from ngprecomp.cli.options import (
+    add_pyramid_options,
+    add_running_options,
+    add_shard_options,
+    add_unfinished_options,
+    keywords,
+    shown_progress,
+)
+from ngprecomp.cli.values import box, encoding, lengths, offset, pair, sizes
 
 if TYPE_CHECKING:
     import argparse
@@ -37,10 +44,10 @@ def add(commands: Commands[Parser]) -> None:
     parser.add_argument("destination", metavar="DEST", help="the folder of the new volume")
     _add_source_options(parser)
     _add_storage_options(parser)
-    _add_shard_options(parser)
+    add_shard_options(parser, "one of these; by default shards are used above 1,000 chunks")
     add_pyramid_options(parser)
     add_running_options(parser)
-    _add_unfinished_options(parser)
+    add_unfinished_options(parser)
 
 
 def _add_source_options(parser: argparse.ArgumentParser) -> None:
@@ -111,31 +118,6 @@ def _add_storage_options(parser: argparse.ArgumentParser) -> None:
         "--compress", choices=("gzip",), help="compress unsharded chunks, which TensorStore then cannot read"
     )
     group.add_argument("--compress-level", type=int, metavar="1-12", help="level of any gzip")
-
-
-def _add_shard_options(parser: argparse.ArgumentParser) -> None:
-    title = parser.add_argument_group("shards", "one of these; by default shards are used above 1,000 chunks")
-    group = title.add_mutually_exclusive_group()
-    group.add_argument(
-        "--shard-size", type=sizes, metavar="X,Y,Z", help="voxels of a shard; the nearest possible is taken"
-    )
-    group.add_argument(
-        "--sharded", dest="shard_size", action="store_const", const="always", help="shards however few the chunks are"
-    )
-    group.add_argument("--unsharded", dest="shard_size", action="store_const", const=None, help="a file for each chunk")
-    group.add_argument("--sharding", type=json_object, metavar="JSON", help="the exact sharding object of info")
-
-
-def _add_unfinished_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("before it runs, and after it was interrupted")
-    group.add_argument("--dry-run", action="store_true", help="print what would be done, and write nothing")
-    group.add_argument(
-        "--no-resume",
-        dest="resume",
-        action="store_false",
-        help="begin an unfinished job from the beginning (default: the same command goes on)",
-    )
-    group.add_argument("--spool-dir", metavar="FOLDER", help="where temporary files go")
 
 
 def run(arguments: argparse.Namespace) -> None:

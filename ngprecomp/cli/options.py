@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ngprecomp.cli.values import method, sizes
+from ngprecomp.cli.values import json_object, method, sizes
 from ngprecomp.pipeline.progress import Progress, ProgressBar
 
 if TYPE_CHECKING:
@@ -56,6 +56,32 @@ def add_running_options(parser: argparse.ArgumentParser, *, overwrite: bool = Tr
     group.add_argument(
         "--no-progress", dest="hide_progress", action="store_true", default=False, help="print the report only"
     )
+
+
+def add_shard_options(parser: argparse.ArgumentParser, which: str) -> None:
+    """Add the ways to ask for shards, of which at most one is given; `which` says what happens without."""
+    group = parser.add_argument_group("shards", which).add_mutually_exclusive_group()
+    group.add_argument(
+        "--shard-size", type=sizes, metavar="X,Y,Z", help="voxels of a shard; the nearest possible is taken"
+    )
+    group.add_argument(
+        "--sharded", dest="shard_size", action="store_const", const="always", help="shards however few the chunks are"
+    )
+    group.add_argument("--unsharded", dest="shard_size", action="store_const", const=None, help="a file for each chunk")
+    group.add_argument("--sharding", type=json_object, metavar="JSON", help="the exact sharding object of info")
+
+
+def add_unfinished_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says whether a job only plans, and whether it goes on where it was interrupted."""
+    group = parser.add_argument_group("before it runs, and after it was interrupted")
+    group.add_argument("--dry-run", action="store_true", help="print what would be done, and write nothing")
+    group.add_argument(
+        "--no-resume",
+        dest="resume",
+        action="store_false",
+        help="begin an unfinished job from the beginning (default: the same command goes on)",
+    )
+    group.add_argument("--spool-dir", metavar="FOLDER", help="where temporary files go")
 
 
 def keywords(arguments: argparse.Namespace) -> dict[str, Any]:
