@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
-import os
-import random
-import signal
-import time
-
 import numpy as np
 import pytest
 
@@ -20,6 +13,7 @@ from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.locate import open_store
 from tests.pipeline.killed import SMALL_UNITS, trees
 from tests.pipeline.killed_copy import copy_slowly
+from tests.pipeline.killing import assert_same, kill_at_random_moments
 from tests.pipeline.test_resume import FaultyStore
 
 JOURNAL = "ngprecomp-journal.json"
@@ -79,12 +73,6 @@ def whole(source, tmp_path_factory):
         return made[name]
 
     return get
-
-
-def assert_same(folder, expected):
-    found, wanted = trees(folder, expected)
-    assert sorted(found) == sorted(wanted)
-    assert [name for name in found if found[name] != wanted[name]] == []
 
 
 @pytest.mark.parametrize("name", COPIES)
@@ -149,37 +137,6 @@ def test_a_failure_of_any_store_operation(name, source, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["whole shards", "files"])
 def test_killed_at_random_moments(name, source, whole, tmp_path):
     """A dozen kills, by the signals that end a process; volumes that are finished on the way are begun again."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.pipeline.killed_copy", "ngprecomp.pipeline.copying"])
-    volumes = (tmp_path / f"out{number}" for number in itertools.count())
-    out = next(volumes)
-    kills = 0
-    while kills < 12:
-        job = processes.Process(target=copy_slowly, args=(source, out, COPIES[name]))
-        job.start()
-        wait_for(lambda out=out, job=job: (out / JOURNAL).exists() or not job.is_alive())
-        job.join(rng.uniform(0, 0.3))
-        if job.is_alive():
-            how = rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-            os.kill(job.pid, how)
-            kills += 1
-            job.join(20)
-            assert job.exitcode in (-how, 0, 1)
-            assert how == signal.SIGKILL or not [name for name in trees(out)[0] if name.endswith(".tmp")]
-        else:
-            assert job.exitcode == 0
-        if (out / "info").exists() and not (out / JOURNAL).exists():
-            assert_same(out, whole(name)[0])
-            out = next(volumes)
+    out = kill_at_random_moments(copy_slowly, (source, COPIES[name]), tmp_path, whole(name)[0], 12)
     ng.copy(source, out, **COPIES[name])
     assert_same(out, whole(name)[0])
-
-
-def wait_for(what):
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)

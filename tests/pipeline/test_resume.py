@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import multiprocessing
 import os
-import random
-import signal
 import time
 from contextlib import suppress
 
@@ -21,6 +17,7 @@ from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.temporary import temporary_name
 from tests.pipeline.faulty_store import FaultyStore
 from tests.pipeline.killed import SMALL_UNITS, convert_slowly, trees
+from tests.pipeline.killing import assert_same, kill_at_random_moments
 
 JOURNAL = "ngprecomp-journal.json"
 SMALL = {"chunk_size": 8, "memory": "8MB", "workers": 10}  # many threads, hence many cells, rounds and footprints
@@ -93,12 +90,6 @@ def whole(source, tmp_path_factory):
         return made[layout]
 
     return get
-
-
-def assert_same(folder, expected):
-    found, wanted = trees(folder, expected)
-    assert sorted(found) == sorted(wanted)
-    assert [name for name in found if found[name] != wanted[name]] == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -295,37 +286,6 @@ def test_a_failure_of_any_store_operation(layout, source, tmp_path, monkeypatch)
 @pytest.mark.parametrize("layout", ["plain", "sharded"])
 def test_killed_at_random_moments(layout, source, whole, tmp_path):
     """Ten kills each, by the signals that end a process; volumes that are finished on the way are begun again."""
-    seed = random.randrange(2**32)
-    print(f"seed {seed}")
-    rng = random.Random(seed)
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["tests.pipeline.killed", "ngprecomp.pipeline.convert"])
-    volumes = (tmp_path / f"out{number}" for number in itertools.count())
-    out = next(volumes)
-    kills = 0
-    while kills < 10:
-        job = processes.Process(target=convert_slowly, args=(source, out, LAYOUTS[layout]))
-        job.start()
-        wait_for(lambda out=out, job=job: (out / JOURNAL).exists() or not job.is_alive())
-        job.join(rng.uniform(0, 0.3))
-        if job.is_alive():
-            how = rng.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-            os.kill(job.pid, how)
-            kills += 1
-            job.join(20)
-            assert job.exitcode in (-how, 0, 1)
-            assert how == signal.SIGKILL or not [name for name in trees(out)[0] if name.endswith(".tmp")]
-        else:
-            assert job.exitcode == 0
-        if (out / "info").exists() and not (out / JOURNAL).exists():
-            assert_same(out, whole(layout)[0])
-            out = next(volumes)
+    out = kill_at_random_moments(convert_slowly, (source, LAYOUTS[layout]), tmp_path, whole(layout)[0], 10)
     ng.convert(source, out, **LAYOUTS[layout])
     assert_same(out, whole(layout)[0])
-
-
-def wait_for(what):
-    deadline = time.monotonic() + 60
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
