@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from ngprecomp.errors import MetadataError
 from ngprecomp.format.info import find_scale
 from ngprecomp.format.names import key_problem
-from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.checking.findings import CheckReport, Kind, ScaleCheck
 from ngprecomp.pipeline.checking.hosting import check_store
 from ngprecomp.pipeline.checking.info import INVALID, check_info
@@ -25,9 +24,8 @@ from ngprecomp.pipeline.engine.making import Running
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.pyramids.levels import choose_method
 from ngprecomp.pipeline.pyramids.rebuilding import recorded_method
-from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.budget import parse_memory, worker_count
-from ngprecomp.volume.handle import Volume
+from ngprecomp.volume.opening import store_of
 from ngprecomp.volume.places import place_of
 from ngprecomp.volume.resources import Resources
 
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from ngprecomp.format.info import Info
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.opening import ScaleLike, SpecLike
 
 EMPTY = Kind("error", "ngprecomp pyramid fills coarser scales that are empty")
@@ -107,7 +106,7 @@ def check(  # noqa: PLR0913 - a public signature may be long
     (True, ['hint: provenance: there is no such file (nobody can tell what made the volume)'])
     """
     began = time.monotonic()
-    store = volume.place.store if isinstance(volume, Volume) else open_store(parse_spec(volume).url)
+    store = store_of(volume)
     running = Running(parse_memory(memory), worker_count(workers), progress or ignore_progress)
     with _opened(against, dataset, axes) as source:
         asked = Asked(None if scales is None else tuple(scales), source, full)

@@ -36,8 +36,7 @@ from ngprecomp.version import __version__
 from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
 from ngprecomp.volume.documents import create_info, found_info
-from ngprecomp.volume.handle import BoxLike, Volume
-from ngprecomp.volume.opening import ScaleLike, SpecLike, open_volume
+from ngprecomp.volume.opening import ScaleLike, SpecLike, open_volume, store_of
 from ngprecomp.volume.places import JOURNAL_KEY, PROVENANCE_KEY
 from ngprecomp.volume.reading import Missing, checked_missing
 from ngprecomp.volume.resources import Resources
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from ngprecomp.pipeline.conversion.scales import ShardSize
     from ngprecomp.pipeline.copies.transfer import Transfer
     from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.handle import BoxLike, Volume
 
 # The same command: these may differ when a job goes on.
 HOW_IT_RUNS = (
@@ -162,7 +162,7 @@ def copy_volume(  # noqa: PLR0913 - a public signature may be long
         compress_level,
         sidecars,
     )
-    store = source.place.store if isinstance(source, Volume) else open_store(parse_spec(source).url)
+    store = store_of(source)
     target = open_store(parse_spec(destination).url)
     running = Running(
         parse_memory(memory),

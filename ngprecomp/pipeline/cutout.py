@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ngprecomp.errors import OptionError, SourceError
-from ngprecomp.format.info import find_scale
 from ngprecomp.pipeline.boxes import voxel_box
 from ngprecomp.pipeline.conversion.lossless import survives
 from ngprecomp.pipeline.progress import Progress, ignore_progress
@@ -21,9 +20,7 @@ from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory
 from ngprecomp.pipeline.sinks.output import Contents, appearing, check_output, depth_of, parse_output, write_file
 from ngprecomp.pipeline.sinks.slabs import Slabs, Voxels, planes_within, reading_step
 from ngprecomp.volume.budget import parse_memory, worker_count
-from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.opening import open_volume, read_scale
-from ngprecomp.volume.places import place_of
+from ngprecomp.volume.opening import handle_of
 from ngprecomp.volume.reading import checked_missing
 from ngprecomp.volume.resources import Resources
 
@@ -34,6 +31,7 @@ if TYPE_CHECKING:
 
     from ngprecomp.format.box import Box
     from ngprecomp.pipeline.boxes import BoxLike
+    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.opening import ScaleLike
     from ngprecomp.volume.reading import Missing
 
@@ -116,7 +114,7 @@ def cutout(  # noqa: PLR0913 - a public signature may be long
     output = parse_output(path, format, compression)
     check_output(output, overwrite=overwrite)
     budget = parse_memory(memory)
-    opened = _opened(volume, scale)
+    opened = handle_of(volume, scale)
     threads = Resources(worker_count(workers) if workers else opened.resources.threads)
     found, notes = voxel_box(box, opened, at=at, units=units)
     stored = _dtype(dtype, opened.dtype)
@@ -160,17 +158,6 @@ def cutout(  # noqa: PLR0913 - a public signature may be long
         absent=slabs.absent,
         peak_bytes=peak_memory(),
     )
-
-
-def _opened(volume: Volume | str | os.PathLike[str] | Mapping[str, Any], scale: ScaleLike | None) -> Volume:
-    """Return the scale that is read, of an open volume too."""
-    if not isinstance(volume, Volume):
-        return open_volume(volume, scale)
-    if scale is None:
-        return volume
-    store, info = volume.place.store, volume.parsed_info
-    index = find_scale(info, scale)
-    return replace(volume, place=place_of(store, info, read_scale(store, info, index)), scale_index=index)
 
 
 def _dtype(asked: DTypeLike | None, own: np.dtype[Any]) -> np.dtype[Any]:

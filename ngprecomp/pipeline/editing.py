@@ -12,12 +12,10 @@ from ngprecomp.format.info import Info, find_scale, info_to_json
 from ngprecomp.format.names import escapes, key_problem
 from ngprecomp.format.problems import info_problems
 from ngprecomp.format.scale import scale_to_json
-from ngprecomp.format.spec import parse_spec
 from ngprecomp.storage.copying import copy_object
-from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.creating import integer_triple, parse_resolution
 from ngprecomp.volume.documents import change_info, read_info
-from ngprecomp.volume.handle import Volume
+from ngprecomp.volume.opening import store_of
 from ngprecomp.volume.places import check_new_scale, folder_mate, place_of, refuse_escape
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from ngprecomp.format.lengths import LengthsLike
     from ngprecomp.format.scale import Scale
     from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.opening import SpecLike
 
 
@@ -72,7 +71,7 @@ def set_info(
     >>> ng.set_info(vol, resolution="8,8,40nm", type="segmentation")["scales"][0]["resolution"]
     [8.0, 8.0, 40.0]
     """
-    store = volume.place.store if isinstance(volume, Volume) else open_store(parse_spec(volume).url)
+    store = store_of(volume)
     if resolution is None and shift is None and type is None and rename_scale is None:
         raise OptionError("nothing to set: give resolution, shift, type or rename_scale")
 

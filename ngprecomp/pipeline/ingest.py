@@ -24,7 +24,7 @@ from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.handle import BoxLike, Volume
 from ngprecomp.volume.indexing import box_selection
-from ngprecomp.volume.opening import ScaleLike, open_volume, read_scale
+from ngprecomp.volume.opening import ScaleLike, handle_of, read_scale
 from ngprecomp.volume.places import place_of, refuse_shared_folders
 from ngprecomp.volume.resources import Resources
 from ngprecomp.volume.writing import Input, Mode, Written, write_selection, write_shard
@@ -128,19 +128,13 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
     if compress is not None and compress not in get_args(Compress):
         raise OptionError(f"compress is one of {', '.join(get_args(Compress))}, found {compress!r}")
     options = Options(mode, compress, pyramid, parse_memory(memory), worker_count(workers), progress or ignore_progress)
-    opened = _opened_volume(volume, scale)
+    opened = handle_of(volume, scale)
     refuse_shared_folders(opened.place.store, read_info(opened.place.store))
     given = open_for(opened, source, dataset=dataset, axes=axes, gaps=gaps, missing=missing)
     try:
         return _ingest(place_source(given, opened, offset, box), opened, options)
     finally:
         given.close()
-
-
-def _opened_volume(volume: Where, scale: ScaleLike | None) -> Volume:
-    if not isinstance(volume, Volume):
-        return open_volume(volume, scale)
-    return volume if scale is None else open_volume(volume.url, scale)
 
 
 def _ingest(given: PlacedSource, volume: Volume, options: Options) -> Report:

@@ -17,8 +17,7 @@ from ngprecomp.pipeline.engine.making import StoredVoxels
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.tables.label_table import LabelTable, Totals
 from ngprecomp.volume.budget import parse_memory, worker_count
-from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.opening import ScaleLike, SpecLike, open_volume
+from ngprecomp.volume.opening import ScaleLike, SpecLike, handle_of
 from ngprecomp.volume.reading import checked_missing
 from ngprecomp.volume.resources import Resources
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ngprecomp.chunks.place import Place
+    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.reading import Missing
 
 ENOUGH_VOXELS = 1 << 25  # larger blocks gain nothing
@@ -83,7 +83,7 @@ def labels(  # noqa: PLR0913 - a public signature may be long
     >>> table.ids.tolist(), table.voxels.tolist(), table.lo.tolist(), table.hi.tolist(), table.centroids.tolist()
     ([9223372036854775808], [6], [[100, 0, 0]], [[102, 3, 1]], [[100.5, 1.0, 0.0]])
     """
-    opened = volume if isinstance(volume, Volume) and scale is None else open_volume(_spec(volume), scale)
+    opened = handle_of(volume, scale)
     if opened.dtype.kind not in "iu":
         raise OptionError(f"{opened.url} holds {opened.dtype} voxels: labels are integers")
     chosen = _channel(opened, channel)
@@ -104,10 +104,6 @@ def labels(  # noqa: PLR0913 - a public signature may be long
             done += math.prod(block.size)
             tell(done, total)
     return totals.table(opened, domain, background, stored.absent, notes)
-
-
-def _spec(volume: Volume | SpecLike) -> SpecLike:
-    return volume.url if isinstance(volume, Volume) else volume
 
 
 def _channel(volume: Volume, channel: int | None) -> int:

@@ -25,7 +25,7 @@ from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import positive_triple
 from ngprecomp.volume.documents import change_info, read_info
 from ngprecomp.volume.handle import BoxLike, Volume, as_box
-from ngprecomp.volume.opening import open_volume, read_scale
+from ngprecomp.volume.opening import handle_of, read_scale
 from ngprecomp.volume.places import place_of, refuse_shared_folders
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     ['2_2_2', '4_4_4']
     """
     began = time.monotonic()
-    opened = volume if isinstance(volume, Volume) else open_volume(volume)
+    opened = handle_of(volume)
     refuse_shared_folders(opened.place.store, read_info(opened.place.store))
     threads = worker_count(workers, remote=opened.place.store.remote)
     running = Running(parse_memory(memory), threads, progress or ignore_progress, skip_empty)

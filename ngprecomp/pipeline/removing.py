@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import OptionError
 from ngprecomp.format.info import find_scale
-from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.report import counted, megabytes
-from ngprecomp.storage.locate import open_store
 from ngprecomp.volume.documents import change_info, read_info
-from ngprecomp.volume.handle import Volume
+from ngprecomp.volume.opening import store_of
 from ngprecomp.volume.places import (
     INFO_KEY,
     JOURNAL_FOLDER,
@@ -27,6 +25,7 @@ from ngprecomp.volume.removal import interrupted_removal, removable_places, remo
 if TYPE_CHECKING:
     from ngprecomp.format.info import Info
     from ngprecomp.storage.protocol import Store
+    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.opening import ScaleLike, SpecLike
 
 SIDECARS = ("mesh", "skeletons", "segment_properties")
@@ -109,7 +108,7 @@ def remove(
       scale 1_1_1: 1 file, 262 kB
       info: 1 file, 233 B
     """
-    store = volume.place.store if isinstance(volume, Volume) else open_store(parse_spec(volume).url)
+    store = store_of(volume)
     info = interrupted_removal(store) or read_info(store)
     if scale is not None:
         return _remove_scale(store, info, find_scale(info, scale), sidecars=sidecars, dry_run=dry_run)

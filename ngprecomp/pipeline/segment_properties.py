@@ -14,14 +14,14 @@ from ngprecomp.pipeline.tables.property_choices import Wanted, choose_properties
 from ngprecomp.pipeline.tables.property_columns import read_columns
 from ngprecomp.storage.protocol import exists
 from ngprecomp.volume.documents import change_info, read_info
-from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.opening import SpecLike, open_volume
+from ngprecomp.volume.opening import SpecLike, handle_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ngprecomp.format.info import Info
     from ngprecomp.pipeline.tables.property_choices import Property
+    from ngprecomp.volume.handle import Volume
 
 MEMBER = "segment_properties"
 VALUES_AT_ONCE = 1 << 14
@@ -86,7 +86,7 @@ def segment_properties(  # noqa: PLR0913 - a public signature may be long
     2 segments; id: the ids; name: the label; voxels: number, uint16
     """
     began = time.monotonic()
-    opened = volume if isinstance(volume, Volume) else open_volume(volume)
+    opened = handle_of(volume)
     store = opened.place.store
     _check_target(opened, read_info(store), name, overwrite=overwrite)
     where, columns = read_columns(table)

@@ -10,7 +10,7 @@ from ngprecomp.format.kvstore import parse_url
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.viewing.state import Shown, fragment, names_of, state_of
 from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.opening import open_volume
+from ngprecomp.volume.opening import handle_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,13 +70,8 @@ def link_state(
             raise OptionError(
                 f"no web page can read {place}: say where the volume is hosted (url=, --url), or view it from here"
             )
-    opened = [as_volume(volume) if read else None for volume in volumes]
+    opened = [handle_of(volume) if read else None for volume in volumes]
     return state_of([Shown(*parts) for parts in zip(names_of(places), places, opened, strict=True)])
-
-
-def as_volume(volume: Volume | SpecLike) -> Volume:
-    """Return a volume that is open, or may have to be opened."""
-    return volume if isinstance(volume, Volume) else open_volume(volume)
 
 
 def _url(volume: Volume | SpecLike) -> str:

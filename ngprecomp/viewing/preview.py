@@ -18,7 +18,7 @@ from ngprecomp.viewing.resampling import nearest, smooth
 from ngprecomp.viewing.sections import extent, fitting_scales, read_sections
 from ngprecomp.volume.colours import image_colours, segment_colours, shown_channels, shown_ranges
 from ngprecomp.volume.handle import Volume
-from ngprecomp.volume.opening import open_volume
+from ngprecomp.volume.opening import handle_of
 from ngprecomp.volume.scales import at_scale
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def preview(
         raise OptionError(f"size is a number of pixels from {SIZES[0]} to {SIZES[1]}, found {size}")
     if path is not None:
         _check_path(os.fspath(path), overwrite=overwrite)
-    opened = volume if isinstance(volume, Volume) else open_volume(volume)
+    opened = handle_of(volume)
     nm_per_pixel = max(*extent(opened), min(opened.resolution)) / size
     scales = fitting_scales(opened, nm_per_pixel) if scale is None else [scale]
     picture = montage(_pictures(opened, scales, nm_per_pixel, limits), nm_per_pixel)

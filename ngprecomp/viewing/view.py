@@ -13,12 +13,12 @@ import numpy as np
 from ngprecomp.codecs import png
 from ngprecomp.errors import OptionError
 from ngprecomp.viewing.client import PATH, client_mount
-from ngprecomp.viewing.link import as_volume
 from ngprecomp.viewing.preview import preview
 from ngprecomp.viewing.serving import LOCAL, Server
 from ngprecomp.viewing.site import Mount
 from ngprecomp.viewing.state import Shown, fragment, names_of, state_of
 from ngprecomp.viewing.states import volume_url
+from ngprecomp.volume.opening import handle_of
 
 if TYPE_CHECKING:
     from ngprecomp.volume.handle import Volume
@@ -94,7 +94,7 @@ def view(
     if not volumes:
         raise OptionError("there is no volume to view: give one or more")
     client = client_mount()
-    opened = tuple(map(as_volume, volumes))
+    opened = tuple(map(handle_of, volumes))
     names = names_of(volume.url for volume in opened)
     mounts = [
         Mount((name,), volume.place.store, follow_links=follow_links)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from types import EllipsisType
 from typing import Any
 
 from ngprecomp.errors import OutOfBoundsError
 from ngprecomp.format.box import Box, triple
 
 AXES = ("x", "y", "z", "channel")
-IndexTerm = int | slice | EllipsisType
 Index = Any
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ngprecomp.errors import ConstraintError, ExistsError, MetadataError, NotFoundError, OptionError
 from ngprecomp.format.creation import opened_or_created
 from ngprecomp.format.description import chunk_size_of
+from ngprecomp.format.info import find_scale
 from ngprecomp.format.open_mode import open_mode
 from ngprecomp.format.schema import Schema
 from ngprecomp.format.spec import parse_spec
@@ -152,6 +153,24 @@ def opened(spec: Spec, access: Access, chunk_rule: Rule = "closest") -> Volume:
     missing: Missing = "error" if spec.fill_missing_data_reads is False else access.missing
     resources = Resources(access.threads or (REMOTE_THREADS if store.remote else 0), access.cache_bytes)
     return Volume(place, info, index, spec, missing, access.durable, resources)
+
+
+def handle_of(volume: Volume | SpecLike, scale: ScaleLike | None = None) -> Volume:
+    """Return an open volume as it is, or at another scale of its present ``info``; open anything else."""
+    if not isinstance(volume, Volume):
+        return open_volume(volume, scale)
+    if scale is None:
+        return volume
+    store = volume.place.store
+    info = read_info(store)
+    index = find_scale(info, scale)
+    place = place_of(store, info, read_scale(store, info, index))
+    return replace(volume, place=place, parsed_info=info, scale_index=index)
+
+
+def store_of(volume: Volume | SpecLike) -> Store:
+    """Return the store whose root is the folder of a volume, open or named; whether one is there is not looked at."""
+    return volume.place.store if isinstance(volume, Volume) else open_store(parse_spec(volume).url)
 
 
 def read_scale(store: Store, info: Info, index: int) -> Scale:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ISOTROPIC = 3  # up to this ratio of voxel sizes chunks are cubes
-CHUNK_VOXELS = 2**18
 MAX_UNSHARDED_CHUNKS = 1000
 SHARD_VOXELS = 2**28
 
