@@ -16,8 +16,10 @@ from numba import config
 from ngprecomp.errors import OptionError
 from ngprecomp.kernels.combining import KERNELS, combine
 from ngprecomp.kernels.compressed_segmentation import decode_channel, encode_channel, words_needed
+from ngprecomp.kernels.compresso import decode_labels
+from ngprecomp.kernels.crc32c import crc32c
 from ngprecomp.kernels.downsample import DTYPES, METHODS, downsample
-from ngprecomp.kernels.downsample_mode import mode_of_pairs
+from ngprecomp.kernels.downsample_pairs import reduce_pairs
 from ngprecomp.kernels.label_statistics import label_statistics
 from ngprecomp.kernels.morton import compressed_morton_code, grid_positions
 from ngprecomp.kernels.murmur3 import murmurhash3_x86_128
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 LABELS = ("uint32", "uint64")
 SIZE = (9, 9, 9)  # whole windows and blocks, and ragged ones at the end
 BLOCK = (8, 8, 8)
+FACTORS = ((2, 2, 1), (2, 2, 2), (2, 1, 1), (1, 1, 2))  # each is another kernel, or one of windows of another width
 
 
 def warm_kernels() -> Iterator[str]:
@@ -49,7 +52,7 @@ def warm_kernels() -> Iterator[str]:
 
 def cache_folder() -> str:
     """Return the folder of the machine code: ``NUMBA_CACHE_DIR``, beside the sources, or the user's cache."""
-    return str(mode_of_pairs.stats.cache_path)  # type: ignore[attr-defined]
+    return str(reduce_pairs.stats.cache_path)  # type: ignore[attr-defined]
 
 
 def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
@@ -59,6 +62,7 @@ def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
     for itemsize in WORDS:
         yield f"axis reversal of {itemsize} bytes", partial(_warm_reversal, itemsize)
         yield f"statistics of labels of {itemsize} bytes", partial(_warm_label_statistics, itemsize)
+        yield f"compresso of {itemsize} bytes", partial(_warm_compresso, itemsize)
     for itemsize, entry in itertools.product((1, 2), (1, 2, 4)):
         yield f"contrast from {itemsize} to {entry} bytes", partial(_warm_contrast, itemsize, entry)
     for dtype, mode in itertools.product(DTYPES, KERNELS):
@@ -72,6 +76,7 @@ def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
 def _warm_chunk_ids() -> None:
     grid_positions(compressed_morton_code([[0, 0, 0]], SIZE), SIZE)
     murmurhash3_x86_128([0])
+    crc32c(b"")
 
 
 def _warm_compressed_segmentation(dtype: str) -> None:
@@ -90,6 +95,11 @@ def _warm_label_statistics(itemsize: int) -> None:
     label_statistics(np.zeros(SIZE, f"u{itemsize}"))
 
 
+def _warm_compresso(itemsize: int) -> None:
+    label, one = np.zeros(1, f"u{itemsize}"), np.zeros(1, np.uint64)
+    decode_labels(one, one, label, label[:0], (1, 1, 1), False, np.empty((1, 1, 1), label.dtype))
+
+
 def _warm_contrast(itemsize: int, entry: int) -> None:
     look_up(np.zeros(1 << 8 * itemsize, f"u{entry}"), np.zeros(1, f"u{itemsize}"), np.empty(1, f"u{entry}"))
 
@@ -99,5 +109,5 @@ def _warm_combining(dtype: str, mode: str) -> None:
 
 
 def _warm_downsample(dtype: str, method: str) -> None:
-    # The odd size ends in windows of one voxel, along each axis and in all combinations.
-    downsample(np.zeros(SIZE, dtype, order="F"), (2, 2, 2), method)
+    for factor in FACTORS:
+        downsample(np.zeros(SIZE, dtype, order="F"), factor, method)

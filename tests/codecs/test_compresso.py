@@ -1,5 +1,4 @@
 import struct
-import sys
 
 import compresso as package
 import numpy as np
@@ -73,8 +72,56 @@ def test_missing_bytes_are_an_error():
             compresso.decode(data[:length], (16, 16, 16, 1), "uint64")
 
 
-def test_without_the_package_the_error_says_what_to_install(monkeypatch):
-    data = package.compress(labels_in_boxes((4, 4, 4), "uint32"))
-    monkeypatch.setitem(sys.modules, "compresso", None)
-    with pytest.raises(DecodeError, match="pip install compresso"):
-        compresso.decode(data, (4, 4, 4, 1), "uint32")
+def body(data):
+    """Return where each of the four lists of a stream of uint64 labels begins, and its end."""
+    ids, values, codes = struct.unpack_from("<QIQ", data, 15)
+    ends = [36]
+    for size in (8 * ids, 2 * values, 8 * codes):
+        ends.append(ends[-1] + size)
+    return ends
+
+
+def changed(data, at, form, value):
+    damaged = bytearray(data)
+    struct.pack_into(form, damaged, at, value)
+    return bytes(damaged)
+
+
+def test_each_way_in_which_parts_do_not_fit_is_an_error_of_its_own():
+    labels = np.asfortranarray(np.random.default_rng(0).integers(1, 4, (8, 8, 3), "uint64"))
+    data = package.compress(labels, random_access_z_index=False)
+    _, values, codes, runs = body(data)
+    more = struct.pack("<Q", struct.unpack_from("<Q", data, 27)[0] + 1)
+    cases = {
+        r"expected 12 windows, found 32778": changed(data, len(data) - 2, "<H", 0xFFFF),
+        r"expected 12 windows, found 11": data[:-2],
+        r"expected 12 windows, found 13": data + b"\0\0",
+        r"a window has value number 500, but there are \d+": changed(data, runs, "<H", 1000),
+        r"its borders leave \d+ regions, but there are \d+ labels": changed(data, values, "<H", 0xFFFF),
+        r"code \d+ of its borders names a neighbour without a label": changed(data, codes, "<Q", 4),
+        r"its borders need more than the \d+ codes that there are": changed(data, runs - 8, "<Q", 6),
+        r"its borders need \d+ codes, but there are \d+": data[:27] + more + data[35:runs] + bytes(8) + data[runs:],
+    }
+    for message, damaged in cases.items():
+        with pytest.raises(DecodeError, match=message):
+            compresso.decode(damaged, (8, 8, 3, 1), "uint64")
+
+
+def test_damage_anywhere_is_an_error_or_other_labels():
+    """The package ends the process on some of these."""
+    labels = np.asfortranarray(np.random.default_rng(0).integers(1, 2**64, (20, 16, 12), "uint64"))
+    labels[4:15, :, 3:] = 7
+    rng = np.random.default_rng(1)
+    refused = 0
+    for index in (True, False):
+        data = package.compress(labels, random_access_z_index=index)
+        for _ in range(1500):
+            damaged = bytearray(data)
+            at = rng.integers(0, len(data), 2)
+            damaged[at[0]] = rng.integers(0, 256)
+            damaged[at[1]] ^= 1 << int(rng.integers(0, 8))
+            try:
+                compresso.decode(bytes(damaged), (20, 16, 12, 1), "uint64")
+            except DecodeError:
+                refused += 1
+    assert refused > 100

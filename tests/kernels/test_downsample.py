@@ -113,8 +113,23 @@ def test_tensorstore_agrees(case: dict[str, Any], dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "uint32", "int64", "float64"])
 def test_long_rows_have_no_seams(shape: Triple, dtype: str) -> None:
     for factor, method, seed in product([(2, 2, 1), (2, 2, 2)], ["mode", "mean"], range(3)):
+        voxels, origin = few_values(dtype, shape, seed), (-seed, seed, 1 - seed)
+        expected = naive_downsample(voxels, factor, method, origin)
+        assert_same(downsample(voxels, factor, method, origin=origin), expected, voxels, method)
+
+
+def test_means_of_large_floats_stay_finite() -> None:
+    voxels = np.full((3, 3, 3), np.finfo(np.float32).max, order="F")
+    np.testing.assert_array_equal(downsample(voxels, (2, 2, 2), "mean"), np.full((2, 2, 2), voxels[0, 0, 0]))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.parametrize("factor", [(3, 3, 1), (2, 2, 4), (7, 5, 3), (256, 8, 64)])
+def test_means_of_64_bits_are_exact_for_any_window(factor: Triple, dtype: str) -> None:
+    shape = (2 * factor[0] - 1, factor[1] + 1, factor[2])
+    for seed in range(3):
         voxels = few_values(dtype, shape, seed)
-        assert_same(downsample(voxels, factor, method), naive_downsample(voxels, factor, method), voxels, method)
+        np.testing.assert_array_equal(downsample(voxels, factor, "mean"), naive_downsample(voxels, factor, "mean"))
 
 
 @pytest.mark.parametrize("method", ["mean", "median", "mode"])
