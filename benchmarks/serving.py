@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import ngprecomp as ng
-from benchmarks.medians import medians
+from benchmarks.measure import alternate
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.viewing.answers import OF_EVERY_ANSWER, answer
 from ngprecomp.viewing.site import Mount, Site
@@ -144,10 +144,10 @@ def main() -> None:
         for size in sizes:
             path = "/" + shard.relative_to(root).as_posix()
             jobs = {name: partial(ask, port, path, shard.stat().st_size, size) for name, port in ports.items()}
-            found = medians(jobs, ROUNDS)
-            for name, seconds in found.items():
-                mb = REQUESTS * size / seconds / 1e6
-                print(f"{size:7} bytes  {name:24} {REQUESTS / seconds:7.0f} requests/s {mb:7.0f} MB/s")
+            found = alternate(jobs, ROUNDS)
+            for name, cost in found.items():
+                mb = REQUESTS * size / cost.wall / 1e6
+                print(f"{size:7} bytes  {name:24} {REQUESTS / cost.wall:7.0f} requests/s {mb:7.0f} MB/s")
         for process in processes:
             process.terminate()
 
