@@ -6,8 +6,10 @@ import math
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.checksums import checksum_documents
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import MetadataError
+from ngprecomp.format.encodings import ITEM_BYTES
 from ngprecomp.format.sharding import Sharding, chunks_per_shard, shard_count, write_chunk_shape
 from ngprecomp.pipeline.report import megabytes
 from ngprecomp.volume.places import place_of
@@ -33,7 +35,7 @@ def summary(info: Info, on_disk: Sequence[str] = ()) -> str:
         lines.append(f"also declares {', '.join(sorted(info.extra))}")
     for index in range(len(info.scales)):
         try:
-            scale = info.scale(index, max_chunk_bytes=None)
+            scale = info.scale(index, limited=False)
         except MetadataError as error:
             lines += ["", f"scale {index} cannot be read", *(f"  {problem}" for problem in error.problems)]
             continue
@@ -50,18 +52,19 @@ def disk_usage(store: Store, info: Info) -> list[str]:
 
 def _usage(store: Store, info: Info, index: int) -> str:
     try:
-        place = place_of(store, info, info.scale(index, max_chunk_bytes=None))
+        place = place_of(store, info, info.scale(index, limited=False))
     except MetadataError:
         return ""
+    summed = ", with checksums" if next(checksum_documents(place), None) else ""
     files = list(islice(chunk_files(place), COUNTED + 1))
     nbytes = sum(store.stat(key).size for key in files[:COUNTED])
-    raw = math.prod(place.scale.size) * info.num_channels * info.dtype.itemsize
+    raw = math.prod(place.scale.size) * info.num_channels * ITEM_BYTES[info.data_type]
     if len(files) <= COUNTED:
         share = f", {nbytes / raw:.1%} of the raw bytes" if raw and files else ""
-        return f"{nbytes:,} bytes ({megabytes(nbytes)}) in {_counted(len(files), 'file')}{share}"
+        return f"{nbytes:,} bytes ({megabytes(nbytes)}) in {_counted(len(files), 'file')}{share}{summed}"
     sharding, grid = place.scale.sharding, place.grid.shape
     most = math.prod(grid) if sharding is None else shard_count(sharding, grid)
-    return f"about {megabytes(nbytes * most // COUNTED)}, from {COUNTED:,} of up to {most:,} files"
+    return f"about {megabytes(nbytes * most // COUNTED)}, from {COUNTED:,} of up to {most:,} files{summed}"
 
 
 def _described(scale: Scale, info: Info) -> Iterable[tuple[str, str]]:
@@ -76,7 +79,7 @@ def _described(scale: Scale, info: Info) -> Iterable[tuple[str, str]]:
     yield "chunk grid", f"{_times(grid)} = {_counted(math.prod(grid), 'chunk')}"
     yield "encoding", _encoding(scale)
     yield "sharding", "none: a file for each chunk" if scale.sharding is None else _sharding(scale, scale.sharding)
-    nbytes = math.prod(scale.size) * info.num_channels * info.dtype.itemsize
+    nbytes = math.prod(scale.size) * info.num_channels * ITEM_BYTES[info.data_type]
     yield "raw bytes", f"{nbytes:,} ({megabytes(nbytes)})"
 
 

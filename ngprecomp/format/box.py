@@ -50,7 +50,8 @@ class Box:
     @property
     def size(self) -> Triple:
         """Voxels along x, y and z, never negative."""
-        return triple(max(0, hi - lo) for lo, hi in zip(self.lo, self.hi, strict=True))
+        (x0, y0, z0), (x1, y1, z1) = self.lo, self.hi
+        return max(0, x1 - x0), max(0, y1 - y0), max(0, z1 - z0)
 
     @property
     def empty(self) -> bool:
@@ -60,8 +61,8 @@ class Box:
     @property
     def slices(self) -> tuple[slice, slice, slice]:
         """The box as an index of an array whose first voxel is 0, 0, 0."""
-        x, y, z = (slice(lo, hi) for lo, hi in zip(self.lo, self.hi, strict=True))
-        return x, y, z
+        (x0, y0, z0), (x1, y1, z1) = self.lo, self.hi
+        return slice(x0, x1), slice(y0, y1), slice(z0, z1)
 
     def intersection(self, other: Box) -> Box:
         """Return the common voxels; where there are none the box is empty and lies at the larger `lo`."""
@@ -81,10 +82,8 @@ class Box:
 
     def shifted(self, by: Triple) -> Box:
         """Return the box moved by a vector."""
-        return Box(
-            triple(a + b for a, b in zip(self.lo, by, strict=True)),
-            triple(a + b for a, b in zip(self.hi, by, strict=True)),
-        )
+        (x0, y0, z0), (x1, y1, z1), (x, y, z) = self.lo, self.hi, by
+        return Box((x0 + x, y0 + y, z0 + z), (x1 + x, y1 + y, z1 + z))
 
     def relative_to(self, origin: Triple) -> Box:
         """Return the box in coordinates in which `origin` is 0, 0, 0."""

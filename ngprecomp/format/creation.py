@@ -98,7 +98,7 @@ def created(spec: Spec, existing: Info | None, *, rule: Rule = "closest") -> Inf
     if problems:
         raise OptionError("; ".join(map(str, problems)))
     try:
-        new = with_scale(info, scale, max_chunk_bytes=None)
+        new = with_scale(info, scale, limited=False)
     except MetadataError as error:
         raise OptionError("; ".join(map(str, error.problems))) from None
     check_scale(new, scale, spec)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from ngprecomp.errors import Problem
 
-DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "float32")
-"""The data types that Neuroglancer reads."""
+ITEM_BYTES = {"uint8": 1, "int8": 1, "uint16": 2, "int16": 2, "uint32": 4, "int32": 4, "uint64": 8, "float32": 4}
+"""The data types that Neuroglancer reads, and the bytes of a value: metadata are read without importing NumPy."""
+DATA_TYPES = tuple(ITEM_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,13 +43,17 @@ class Grid:
 
     def cell(self, position: Triple) -> Box:
         """Return the voxels of the chunk at `position`, cut at the end of the domain."""
-        return self.cells(Box.of_size((1, 1, 1), position))
+        x, y, z = position
+        return self.cells(Box(position, (x + 1, y + 1, z + 1)))
 
     def cells(self, positions: Box) -> Box:
         """Return the voxels of a box of positions, cut at the end of the domain."""
-        at = zip(self.domain.lo, positions.lo, positions.hi, self.chunk, self.domain.hi, strict=True)
-        bounds = [(start + lo * step, min(start + hi * step, end)) for start, lo, hi, step, end in at]
-        return Box(triple(lo for lo, _ in bounds), triple(hi for _, hi in bounds))
+        (x, y, z), (end_x, end_y, end_z), (dx, dy, dz) = self.domain.lo, self.domain.hi, self.chunk
+        (i0, j0, k0), (i1, j1, k1) = positions.lo, positions.hi
+        return Box(
+            (x + i0 * dx, y + j0 * dy, z + k0 * dz),
+            (min(x + i1 * dx, end_x), min(y + j1 * dy, end_y), min(z + k1 * dz, end_z)),
+        )
 
     def touched(self, box: Box) -> Box:
         """Return the positions of the chunks that share a voxel with `box`, as a box of positions."""

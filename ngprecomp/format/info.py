@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
 
 from ngprecomp.errors import MetadataError, NotFoundError, OptionError
 from ngprecomp.format.encodings import DATA_TYPES
@@ -16,6 +15,8 @@ from ngprecomp.format.scale import MAX_CHUNK_BYTES, Scale, parse_scale, scale_to
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+
 VOLUME_KIND = "neuroglancer_multiscale_volume"
 TYPES = ("image", "segmentation")
 
@@ -25,7 +26,8 @@ class Info:
     """A volume: what all scales have in common, and the scales as the JSON objects that were read.
 
     Scales stay unparsed until they are used, so that one which we cannot decode harms nobody else. `extra`
-    holds the members that we do not know, as they are.
+    holds the members that we do not know, as they are. Scales whose decoded chunks take more than `max_chunk_bytes`
+    are refused.
     """
 
     type: str
@@ -33,13 +35,16 @@ class Info:
     num_channels: int
     scales: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    max_chunk_bytes: int = field(default=MAX_CHUNK_BYTES, compare=False, repr=False)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The data type as NumPy's, in native byte order."""
+        import numpy as np
+
         return np.dtype(self.data_type)
 
-    def scale(self, index: int, *, max_chunk_bytes: int | None = MAX_CHUNK_BYTES) -> Scale:
+    def scale(self, index: int, *, limited: bool = True) -> Scale:
         """Return scale `index`, parsed.
 
         Raises
@@ -47,11 +52,11 @@ class Info:
         NotFoundError
             There is no such scale.
         MetadataError
-            The scale is invalid, or its chunks are larger than `max_chunk_bytes`.
+            The scale is invalid, or its chunks are larger than `max_chunk_bytes` and they are `limited`.
         """
         document = self.scale_document(index)
-        where = f"scales[{index}]"
-        return parse_scale(document, self.data_type, self.num_channels, where, max_chunk_bytes=max_chunk_bytes)
+        limit = self.max_chunk_bytes if limited else None
+        return parse_scale(document, self.data_type, self.num_channels, f"scales[{index}]", max_chunk_bytes=limit)
 
     def scale_document(self, index: int) -> Mapping[str, Any]:
         """Return the JSON object of scale `index`; raise `NotFoundError` if there is no such scale."""
@@ -60,7 +65,7 @@ class Info:
         return self.scales[index]
 
 
-def parse_info(document: bytes | str | Mapping[str, Any]) -> Info:
+def parse_info(document: bytes | str | Mapping[str, Any], *, max_chunk_bytes: int = MAX_CHUNK_BYTES) -> Info:
     """Return the volume that an ``info`` file, its text or its parsed object describes.
 
     Only the top level is checked; `problems.info_problems` checks the rest. Data types, and the types image
@@ -87,6 +92,7 @@ def parse_info(document: bytes | str | Mapping[str, Any]) -> Info:
         num_channels=members.integer("num_channels", 1, 2**31 - 1),
         scales=members.objects("scales"),
         extra=members.unread(),
+        max_chunk_bytes=max_chunk_bytes,
     )
     members.close()
     return info
@@ -110,16 +116,18 @@ def info_to_bytes(info: Info) -> bytes:
     return dump_json(info_to_json(info))
 
 
-def with_scale(info: Info, scale: Scale, *, max_chunk_bytes: int | None = MAX_CHUNK_BYTES) -> Info:
+def with_scale(info: Info, scale: Scale, *, limited: bool = True) -> Info:
     """Return the volume with one more scale, at the end: where TensorStore puts it, however fine it is.
 
     Raises
     ------
     MetadataError
-        The scale does not fit into the volume, for example its encoding does not take the data type.
+        The scale does not fit into the volume, for example its encoding does not take the data type, or its chunks
+        are too large and they are `limited`.
     """
     document = copy_json(scale_to_json(scale), "scale")
-    parse_scale(document, info.data_type, info.num_channels, max_chunk_bytes=max_chunk_bytes)
+    limit = info.max_chunk_bytes if limited else None
+    parse_scale(document, info.data_type, info.num_channels, max_chunk_bytes=limit)
     return replace(info, scales=(*info.scales, document))
 
 
@@ -152,8 +160,9 @@ def parse_selector(selector: Any) -> int | str | Resolution:
     """
     if isinstance(selector, str):
         return selector
-    if isinstance(selector, (int, np.integer)) and not isinstance(selector, bool):
-        return int(selector)
+    whole: object = selector
+    if type(whole) is not bool and isinstance(whole, Integral):
+        return int(whole)
     try:
         x, y, z = map(float, selector)
     except (TypeError, ValueError):
@@ -191,7 +200,7 @@ def match_scale(
 
 def _rewritten(info: Info, index: int) -> Mapping[str, Any]:
     try:
-        return scale_to_json(info.scale(index, max_chunk_bytes=None))
+        return scale_to_json(info.scale(index, limited=False))
     except MetadataError:
         return info.scales[index]
 

@@ -24,27 +24,27 @@ EXACT_FLOAT32 = 2**24
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def document_problems(text: bytes) -> tuple[Info | None, list[Problem]]:
+def document_problems(text: bytes, *, max_chunk_bytes: int = MAX_CHUNK_BYTES) -> tuple[Info | None, list[Problem]]:
     """Return the volume of an ``info`` file, None if its top level is invalid, and the problems of all scales."""
     try:
         document = load_json(text)
     except MetadataError as error:
         return None, list(error.problems)
     try:
-        info = parse_info(document)
+        info = parse_info(document, max_chunk_bytes=max_chunk_bytes)
     except MetadataError as error:
         return None, [*error.problems, *_problems_of_scales_alone(document)]
     return info, info_problems(info)
 
 
-def info_problems(info: Info, *, max_chunk_bytes: int | None = MAX_CHUNK_BYTES) -> list[Problem]:
+def info_problems(info: Info, *, limited: bool = True) -> list[Problem]:
     """Return what keeps us from using the volume or one of its scales, and then `viewer_problems`."""
     problems = []
     if not info.scales:
         problems.append(Problem("scales", "expected at least one scale, found none"))
     for index in range(len(info.scales)):
         try:
-            info.scale(index, max_chunk_bytes=max_chunk_bytes)
+            info.scale(index, limited=limited)
         except MetadataError as error:
             problems.extend(error.problems)
             continue
@@ -157,7 +157,7 @@ def _sound_scales(info: Info) -> Iterator[tuple[int, Scale]]:
     """Yield the scales that parse, with their indices."""
     for index in range(len(info.scales)):
         try:
-            yield index, info.scale(index, max_chunk_bytes=None)
+            yield index, info.scale(index, limited=False)
         except MetadataError:
             continue
 

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ngprecomp.errors import MetadataError, OptionError, Problem
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.format.encodings import encoding_problems
+from ngprecomp.format.encodings import ITEM_BYTES, encoding_problems
 from ngprecomp.format.grid import Grid, ceil_div
 from ngprecomp.format.members import MAX_INT64, Members, Resolution
 from ngprecomp.format.sharding import Sharding, parse_sharding, sharding_to_json
@@ -123,7 +121,7 @@ def parse_scale(
     if members.sound("encoding"):
         members.extend("encoding", encoding_problems(encoding, data_type, num_channels, members.path("encoding")))
     if max_chunk_bytes is not None:
-        _check_chunk_bytes(members, scale, np.dtype(data_type).itemsize * num_channels, max_chunk_bytes)
+        _check_chunk_bytes(members, scale, ITEM_BYTES[data_type] * num_channels, max_chunk_bytes)
     members.close()
     return scale
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ngprecomp.errors import MetadataError, OptionError, Problem
 from ngprecomp.format.bound import MAX_RANK
 from ngprecomp.format.chunk_layout import ChunkLayout, parse_chunk_layout
@@ -21,6 +19,7 @@ from ngprecomp.format.wishes import Wishes, as_options, document_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    import numpy as np
     from numpy.typing import DTypeLike
 
 
@@ -166,6 +165,8 @@ def data_type_of(dtype: DTypeLike) -> np.dtype[Any]:
     OptionError
         It is another one, or none.
     """
+    import numpy as np
+
     dtype = getattr(dtype, "numpy_dtype", dtype)  # TensorStore's own types
     try:
         name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
@@ -178,6 +179,8 @@ def data_type_of(dtype: DTypeLike) -> np.dtype[Any]:
 
 def data_type_named(name: object) -> np.dtype[Any]:
     """Return the data type of a document, where only its name in lower case counts."""
+    import numpy as np
+
     if isinstance(name, str) and name in DATA_TYPES:
         return np.dtype(name)
     raise OptionError(f"expected one of {', '.join(DATA_TYPES)}, found {found(name)}")

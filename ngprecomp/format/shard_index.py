@@ -33,7 +33,7 @@ class MinishardIndex(NamedTuple):
 
     def find(self, chunk_id: int) -> tuple[int, int] | None:
         """Return start and size of a chunk, None if it is absent."""
-        at = int(np.searchsorted(self.ids, np.uint64(chunk_id)))
+        at = int(self.ids.searchsorted(np.uint64(chunk_id)))
         if at == len(self.ids) or int(self.ids[at]) != chunk_id:
             return None
         return int(self.starts[at]), int(self.sizes[at])
@@ -146,9 +146,11 @@ def decode_minishard_index(
     sizes = rows[2]
     ends = np.uint64(index_bytes) + np.cumsum(rows[1] + sizes, dtype=np.uint64)
     starts = ends - sizes
-    order = np.argsort(ids, kind="stable")
-    ids, starts, sizes = ids[order], starts[order], sizes[order]
-    _check_ids_and_sizes(ids, sizes, min_bytes)
+    if not np.all(ids[1:] > ids[:-1]):
+        order = np.argsort(ids, kind="stable")
+        ids, starts, sizes = ids[order], starts[order], sizes[order]
+        _check_twice(ids)
+    _check_sizes(ids, sizes, min_bytes)
     _check_places(ids, starts, sizes, index_bytes, file_bytes)
     return MinishardIndex(ids, starts.astype(np.int64), sizes.astype(np.int64))
 
@@ -173,11 +175,15 @@ def encode_minishard_index(ids: ArrayLike, starts: ArrayLike, sizes: ArrayLike, 
     return rows.astype(_UINT64).tobytes()
 
 
-def _check_ids_and_sizes(ids: NDArray[np.uint64], sizes: NDArray[np.uint64], min_bytes: int) -> None:
-    """Raise for a chunk that is listed twice or is too short; the ids ascend."""
+def _check_twice(ids: NDArray[np.uint64]) -> None:
+    """Raise for a chunk that is listed twice; the ids ascend."""
     twice = ids[1:] == ids[:-1]
     if twice.any():
         raise DecodeError(f"chunk {ids[int(twice.argmax())]} is listed twice in its minishard index")
+
+
+def _check_sizes(ids: NDArray[np.uint64], sizes: NDArray[np.uint64], min_bytes: int) -> None:
+    """Raise for a chunk that is too short."""
     short = sizes < np.uint64(min_bytes)
     if short.any():
         at = int(short.argmax())

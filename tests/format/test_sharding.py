@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ngprecomp.errors import MetadataError
 from ngprecomp.format.box import triple
 from ngprecomp.format.grid import ceil_div, positions_in
+from ngprecomp.format.shard_location import locate
 from ngprecomp.format.sharding import (
     Sharding,
     chunks_per_shard,
-    locate,
     max_chunks_per_minishard,
     parse_sharding,
     shard_count,
