@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from ngprecomp.pipeline.convert import convert as convert
     from ngprecomp.pipeline.copying import copy_volume
     from ngprecomp.pipeline.cutout import cutout as cutout
+    from ngprecomp.pipeline.dask_storing import from_dask as from_dask
     from ngprecomp.pipeline.editing import set_info as set_info
     from ngprecomp.pipeline.ingest import ingest as ingest
     from ngprecomp.pipeline.labels import labels as labels
+    from ngprecomp.pipeline.plan import plan as plan
     from ngprecomp.pipeline.pyramid import build_pyramid as build_pyramid
     from ngprecomp.pipeline.removing import remove as remove
     from ngprecomp.pipeline.report import Report as Report
@@ -63,9 +65,11 @@ _PUBLIC = {
     "labels": ("pipeline.labels", "labels"),
     "murmurhash3_x86_128": ("kernels.murmur3", "murmurhash3_x86_128"),
     "errors": ("errors", ""),
+    "from_dask": ("pipeline.dask_storing", "from_dask"),
     "ingest": ("pipeline.ingest", "ingest"),
     "link": ("viewing.link", "link"),
     "open": ("volume.opening", "open_volume"),
+    "plan": ("pipeline.plan", "plan"),
     "preview": ("viewing.preview", "preview"),
     "remove": ("pipeline.removing", "remove"),
     "segment_properties": ("pipeline.segment_properties", "segment_properties"),

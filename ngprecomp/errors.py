@@ -91,3 +91,7 @@ class OutOfBoundsError(NgprecompError, IndexError):
 
 class SourceError(NgprecompError, ValueError):
     """A source file or array is damaged, ambiguous or of a kind that cannot be converted."""
+
+
+class FailedTasksError(NgprecompError, RuntimeError):
+    """Some tasks of a job failed where others went on; those are done."""

@@ -16,7 +16,8 @@ def gzip_method(encoding: str) -> GzipMethod:
     """Return the gzip for chunks of an encoding.
 
     Measured on real EM, isal at level 2 is 14 times as fast as zlib at 6 and as small; on compressed_segmentation
-    libdeflate at 6 is smaller than zlib at 6 and 2.8 times as fast.
+    libdeflate at 5 is 2 % smaller than zlib at 6, as small as zlib at 9, and 3.6 and 27 times as fast (6 would be 0.8 %
+    smaller and take 1.3 times as long).
     """
     return "libdeflate" if encoding == "compressed_segmentation" else "isal"
 

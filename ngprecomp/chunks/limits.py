@@ -25,6 +25,9 @@ def encoded_limit(place: Place, position: Triple) -> int:
     shape = place.chunk_shape(position)
     voxels, itemsize = math.prod(shape), place.dtype.itemsize
     block = place.scale.compressed_segmentation_block_size
+    if place.scale.encoding == "compresso":
+        # A label and a code for each voxel; thin chunks have a window of 8 bytes, twice, and two counts for each.
+        return voxels * (2 * itemsize + 32) + IMAGE_OVERHEAD
     if block is None:
         return voxels * itemsize + (0 if place.scale.encoding == "raw" else voxels * itemsize + IMAGE_OVERHEAD)
     blocks = math.prod(map(ceil_div, shape, block)) * place.num_channels

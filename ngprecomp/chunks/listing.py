@@ -35,8 +35,8 @@ def has_chunks(place: Place) -> bool:
 def writable_compression(place: Place) -> str:
     """Return how new chunk files of a scale are compressed, as `Place.compression` says it.
 
-    That is gzip if the first file that is found is, under the same kind of name, else none; it is none where the
-    store cannot be listed, which is then one that is only read.
+    That is gzip if the first file that is found is, under the same kind of name (in a bucket names do not tell it),
+    else none; it is none where the store cannot be listed, which is then one that is only read.
     """
     if place.scale.sharding is not None:
         return ""
@@ -50,6 +50,8 @@ def writable_compression(place: Place) -> str:
 def _compression_of(place: Place, key: str) -> str:
     if _suffix(key):
         return "gzip" if _suffix(key) == ".gz" else ""
+    if place.store.keeps_encodings and place.store.get(key).content_encoding == "gzip":
+        return "gzip"
     size = place.store.stat(key).size
     (head,) = place.store.get_ranges(key, [0], [min(size, SIGNATURE_BYTES)])
     return PLAIN_GZIP if is_gzip(place, head, size, _raw_bytes(place, key)) else ""

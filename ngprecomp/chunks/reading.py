@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ngprecomp.chunks.deflating import inflate_chunk
 from ngprecomp.chunks.limits import encoded_limit
 from ngprecomp.chunks.sharded import read_together
 from ngprecomp.chunks.unsharded import read_unsharded
@@ -45,9 +44,4 @@ def read_batch(place: Place, positions: Sequence[Triple], cache: LruCache | None
                 encoded = read_unsharded(place, position, encoded_limit(place, position))
             yield encoded
         return
-    with place.naming(positions[0]):
-        stored = read_together(place, positions, cache)
-    for position, one in zip(positions, stored, strict=True):
-        with place.naming(position):
-            inflated = None if one is None else inflate_chunk(place, one, encoded_limit(place, position))
-        yield inflated
+    yield from read_together(place, positions, cache, inflate=True)

@@ -12,7 +12,8 @@ import numpy as np
 from ngprecomp.chunks.shard_writing import ShardWriter
 from ngprecomp.format.box import Box, triple
 from ngprecomp.format.grid import ceil_div
-from ngprecomp.format.sharding import chunks_per_shard, locate
+from ngprecomp.format.shard_location import locate
+from ngprecomp.format.sharding import chunks_per_shard
 
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place

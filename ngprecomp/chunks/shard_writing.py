@@ -10,11 +10,12 @@ import numpy as np
 from ngprecomp.chunks.deflating import deflate_index
 from ngprecomp.errors import StorageError
 from ngprecomp.format.shard_index import encode_minishard_index, encode_shard_index
-from ngprecomp.format.sharding import Sharding, locate
+from ngprecomp.format.shard_location import locate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ngprecomp.format.sharding import Sharding
     from ngprecomp.storage.protocol import Buffer, Store, Writer
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ngprecomp.chunks.deflating import inflate_index
+from ngprecomp.chunks.deflating import inflate_chunk, inflate_index
 from ngprecomp.chunks.limits import encoded_limit, minishard_limit, stored_limit
 from ngprecomp.errors import ChangedError, DecodeError, KeyNotFoundError
 from ngprecomp.format.shard_index import (
@@ -17,7 +17,7 @@ from ngprecomp.format.shard_index import (
     decode_minishard_index,
     decode_shard_index,
 )
-from ngprecomp.format.sharding import Sharding, locate
+from ngprecomp.format.shard_location import locate
 from ngprecomp.kernels.morton import compressed_morton_code
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.cache import LruCache
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
+    from ngprecomp.format.sharding import Sharding
     from ngprecomp.storage.protocol import Stat
 
 ATTEMPTS = 5
@@ -82,6 +83,10 @@ class ShardFile:
                 f"shard {self.key} in {self.place.store.url}: chunk {chunk_id} is listed with {size} bytes from byte "
                 f"{start}: expected at most {limit} in a file of {self.stat.size} bytes"
             )
+
+    def name_of(self, chunk_id: int) -> tuple[Hashable, ...]:
+        """Return the name of an inflated chunk in a cache."""
+        return "chunk", self.key, self.stat.version, chunk_id
 
     def _name(self, number: int) -> tuple[Hashable, ...]:
         """Return the name of a minishard in a cache."""
@@ -147,47 +152,82 @@ def open_shard(place: Place, number: int) -> ShardFile | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A chunk by position, id and minishard, and the bytes that it has at most when it is inflated."""
+
+    position: Triple
+    chunk_id: int
+    minishard: int
+    limit: int
+
+
 def read_sharded(place: Place, position: Triple, cache: LruCache | None = None) -> bytes | None:
     """Return the bytes of a chunk as its shard stores them, None if the chunk or its shard is absent."""
     return read_together(place, [position], cache)[0]
 
 
-def read_together(place: Place, positions: Sequence[Triple], cache: LruCache | None = None) -> list[bytes | None]:
-    """Return the bytes of chunks of one shard as it stores them, None for those that are absent.
+def read_together(
+    place: Place, positions: Sequence[Triple], cache: LruCache | None = None, *, inflate: bool = False
+) -> list[bytes | None]:
+    """Return the bytes of chunks of one shard as it stores them, or inflated; None for those that are absent.
 
-    What of them lies together is read together. A shard that is replaced between two looks at it is looked at again.
+    What of them lies together is read together; inflated chunks are kept in the cache. A shard that is replaced between
+    two looks at it is looked at again.
+
+    Raises
+    ------
+    DecodeError
+        The shard, an index or what it says of a chunk is damaged; the sentence names that chunk, or the first one.
     """
     ids = compressed_morton_code(positions, place.grid.shape)
     numbers, minishards = locate(place.sharding, ids)
     number = int(numbers[0])
     assert np.all(numbers == numbers[0]), "the chunks lie in several shards"
-    limits = [stored_limit(encoded_limit(place, position)) for position in positions]
-    wanted = list(zip(ids.tolist(), minishards.tolist(), limits, strict=True))
+    limits = [encoded_limit(place, position) for position in positions]
+    wanted = list(map(_Wanted, positions, ids.tolist(), minishards.tolist(), limits))
     for _ in range(ATTEMPTS - 1):
         try:
-            return _read_once(place, number, wanted, cache)
+            return _read_once(place, number, wanted, cache, inflate=inflate)
         except (KeyNotFoundError, ChangedError):
             continue
-    return _read_once(place, number, wanted, cache)
+    return _read_once(place, number, wanted, cache, inflate=inflate)
 
 
 def _read_once(
-    place: Place, number: int, wanted: list[tuple[int, int, int]], cache: LruCache | None
+    place: Place, number: int, wanted: list[_Wanted], cache: LruCache | None, *, inflate: bool
 ) -> list[bytes | None]:
-    """Return chunks of a shard by id, minishard and greatest size."""
-    stored: list[bytes | None] = [None] * len(wanted)
     shard = open_shard(place, number)
     if shard is None:
-        return stored
-    indices = shard.minishards({minishard for _, minishard, _ in wanted}, cache)
+        return [None] * len(wanted)
+    read = [_kept(cache, shard.name_of(one.chunk_id)) if cache and inflate else None for one in wanted]
+    left = [at for at, one in enumerate(read) if one is None]
+    if not left:
+        return read
+    with place.naming(wanted[left[0]].position):
+        indices = shard.minishards({wanted[at].minishard for at in left}, cache)
     found: dict[int, tuple[int, int]] = {}
-    for at, (chunk_id, minishard, limit) in enumerate(wanted):
-        listed = indices[minishard].find(chunk_id) if minishard in indices else None
+    for at in left:
+        one = wanted[at]
+        listed = indices[one.minishard].find(one.chunk_id) if one.minishard in indices else None
         if listed is not None:
-            shard.require_sound(chunk_id, *listed, limit)
+            with place.naming(one.position):
+                shard.require_sound(one.chunk_id, *listed, stored_limit(one.limit))
             found[at] = listed
-    if found:
-        parts = shard.ranges([start for start, _ in found.values()], [size for _, size in found.values()])
-        for at, part in zip(found, parts, strict=True):
-            stored[at] = part
-    return stored
+    parts = shard.ranges([start for start, _ in found.values()], [size for _, size in found.values()]) if found else []
+    for at, part in zip(found, parts, strict=True):
+        read[at] = _inflated(shard, wanted[at], part, cache) if inflate else part
+    return read
+
+
+def _inflated(shard: ShardFile, one: _Wanted, stored: bytes, cache: LruCache | None) -> bytes:
+    with shard.place.naming(one.position):
+        inflated = inflate_chunk(shard.place, stored, one.limit)
+    if cache:
+        cache.add(shard.name_of(one.chunk_id), inflated, len(inflated))
+    return inflated
+
+
+def _kept(cache: LruCache, name: tuple[Hashable, ...]) -> bytes | None:
+    kept = cache.get(name)
+    return kept if isinstance(kept, bytes) else None

@@ -24,6 +24,11 @@ def chunk_key(place: Place, position: Triple) -> str:
     return place.key(chunk_name(place.grid.cell(position)))
 
 
+def suffix_of(place: Place) -> str:
+    """Return what the names of new chunk files end in: nothing where the store itself tells how they are compressed."""
+    return "" if place.store.keeps_encodings else SUFFIX_OF[place.compression]
+
+
 def read_unsharded(place: Place, position: Triple, limit: int) -> bytes | None:
     """Return the encoded chunk with any outer compression removed, None when it is absent.
 
@@ -72,7 +77,8 @@ def is_gzip(place: Place, head: bytes, size: int, limit: int) -> bool:
 def write_unsharded(place: Place, position: Triple, data: Buffer | None, *, durable: bool = False) -> None:
     """Store the bytes of a chunk as they are under its name (None removes it) and drop its twins of other suffixes."""
     plain = chunk_key(place, position)
-    suffix = SUFFIX_OF[place.compression]
+    suffix = suffix_of(place)
+    encoding = "gzip" if place.compression and not suffix else None
     if data is not None:
-        place.store.put(plain + suffix, data, durable=durable)
+        place.store.put(plain + suffix, data, durable=durable, content_encoding=encoding)
     place.store.delete(plain + other for other in SUFFIXES if data is None or other != suffix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
 from ngprecomp.cli.options import add_running_options, keywords, shown_progress
 from ngprecomp.cli.values import scale
 
@@ -56,6 +57,7 @@ def add(commands: Commands[Parser]) -> None:
     )
     group.add_argument("--json", action="store_true", help="print the report as JSON")
     add_running_options(parser, overwrite=False)
+    add_executor_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,8 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     given = keywords(arguments)
     as_json = given.pop("json")
-    with shown_progress(arguments) as progress:
-        report = ng.check(**given, progress=progress)
+    with shown_progress(arguments) as progress, chosen_executor(arguments) as executor:
+        report = ng.check(**given, **executor, progress=progress)
     if as_json:
         print(json.dumps(report.to_json(), indent=2, ensure_ascii=False))
     elif not arguments.quiet:

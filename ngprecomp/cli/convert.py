@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
 from ngprecomp.cli.options import (
+    add_checksum_option,
     add_pyramid_options,
     add_running_options,
     add_shard_options,
@@ -42,15 +44,17 @@ def add(commands: Commands[Parser]) -> None:
     parser.set_defaults(run=run)
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("destination", metavar="DEST", help="the folder of the new volume")
-    _add_source_options(parser)
-    _add_storage_options(parser)
+    add_source_options(parser)
+    add_storage_options(parser)
     add_shard_options(parser, "one of these; by default shards are used above 1,000 chunks")
     add_pyramid_options(parser)
     add_running_options(parser)
+    add_executor_options(parser, parts=True)
     add_unfinished_options(parser)
 
 
-def _add_source_options(parser: argparse.ArgumentParser) -> None:
+def add_source_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says what the source is and which of it is wanted."""
     group = parser.add_argument_group("what is read")
     group.add_argument("--dataset", metavar="PATH", help="the dataset in an HDF5 file, or the series of a TIFF file")
     group.add_argument(
@@ -94,7 +98,8 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_storage_options(parser: argparse.ArgumentParser) -> None:
+def add_storage_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how chunks are stored."""
     group = parser.add_argument_group("how it is stored")
     group.add_argument(
         "--chunk-size", type=sizes, metavar="X,Y,Z", help="voxels of a chunk (default: 64,64,64 or 128,128,16)"
@@ -115,16 +120,19 @@ def _add_storage_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--jpeg-quality", type=int, metavar="0-100", help="default: 75")
     group.add_argument("--png-level", type=int, metavar="0-9", help="compression level of png")
     group.add_argument(
-        "--compress", choices=("gzip",), help="compress unsharded chunks, which TensorStore then cannot read"
+        "--compress",
+        choices=("gzip",),
+        help="compress unsharded chunks, which TensorStore then cannot read from a disk",
     )
     group.add_argument("--compress-level", type=int, metavar="1-12", help="level of any gzip")
+    add_checksum_option(group)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Convert, and print the report; or print the forecast."""
     import ngprecomp as ng
 
-    with shown_progress(arguments, plan=True) as progress:
-        report = ng.convert(**keywords(arguments), progress=progress)
+    with shown_progress(arguments, plan=True) as progress, chosen_executor(arguments) as executor:
+        report = ng.convert(**keywords(arguments), **executor, progress=progress)
     if not arguments.quiet or "dry_run" in arguments:
         print(report)

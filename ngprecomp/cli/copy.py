@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
 from ngprecomp.cli.options import (
+    add_checksum_option,
     add_running_options,
     add_shard_options,
     add_unfinished_options,
@@ -45,6 +47,7 @@ def add(commands: Commands[Parser]) -> None:
     _add_storage_options(parser)
     add_shard_options(parser, "one of these (default: as it is)")
     add_running_options(parser)
+    add_executor_options(parser)
     add_unfinished_options(parser)
 
 
@@ -92,13 +95,14 @@ def _add_storage_options(parser: argparse.ArgumentParser) -> None:
         help="chunk files: none, .gz files, or gzip under plain names; TensorStore reads the uncompressed ones only",
     )
     group.add_argument("--compress-level", type=int, metavar="0-12", help="level of any gzip")
+    add_checksum_option(group)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Copy, and print the report; or print the plan."""
     from ngprecomp.pipeline.copying import copy_volume
 
-    with shown_progress(arguments, plan=True) as progress:
-        report = copy_volume(**keywords(arguments), progress=progress)
+    with shown_progress(arguments, plan=True) as progress, chosen_executor(arguments) as executor:
+        report = copy_volume(**keywords(arguments), **executor, progress=progress)
     if not arguments.quiet or "dry_run" in arguments:
         print(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
 from ngprecomp.cli.options import add_running_options, keywords, shown_progress
 from ngprecomp.cli.values import box, integers, scale
 
@@ -42,6 +43,7 @@ def add(commands: Commands[Parser]) -> None:
         help="chunk files plain, gzip under .gz names, or gzip under plain names (default: as those that are there)",
     )
     add_running_options(parser, overwrite=False)
+    add_executor_options(parser)
 
 
 def _add_placing_options(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +88,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Ingest, and print the report."""
     import ngprecomp as ng
 
-    with shown_progress(arguments) as progress:
-        report = ng.ingest(**keywords(arguments), progress=progress)
+    with shown_progress(arguments) as progress, chosen_executor(arguments) as executor:
+        report = ng.ingest(**keywords(arguments), **executor, progress=progress)
     if not arguments.quiet:
         print(report)

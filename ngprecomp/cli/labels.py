@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
 from ngprecomp.cli.options import add_running_options, keywords, shown_progress
 from ngprecomp.cli.values import ranges, scale
 
@@ -44,6 +45,7 @@ def add(commands: Commands[Parser]) -> None:
         "--missing", choices=("zero", "error"), help="read absent chunks as zeros (default) or stop at them"
     )
     add_running_options(parser)
+    add_executor_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -55,8 +57,8 @@ def run(arguments: argparse.Namespace) -> None:
     out, overwrite = given.pop("out", None), given.pop("overwrite", False)
     if out is not None and os.path.exists(out) and not overwrite:
         raise ExistsError(f"{out} exists; --overwrite replaces it")
-    with shown_progress(arguments) as progress:
-        table = ng.labels(**given, progress=progress)
+    with shown_progress(arguments) as progress, chosen_executor(arguments) as executor:
+        table = ng.labels(**given, **executor, progress=progress)
     if out is not None:
         table.to_csv(out)
     if not arguments.quiet:

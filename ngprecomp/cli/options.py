@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-OURS = ("command", "run", "debug", "quiet", "hide_progress")
+OURS = ("command", "run", "debug", "quiet", "hide_progress", "executor", "scheduler")
 
 
 def add_pyramid_options(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +69,11 @@ def add_shard_options(parser: argparse.ArgumentParser, which: str) -> None:
     )
     group.add_argument("--unsharded", dest="shard_size", action="store_const", const=None, help="a file for each chunk")
     group.add_argument("--sharding", type=json_object, metavar="JSON", help="the exact sharding object of info")
+
+
+def add_checksum_option(group: argparse._ActionsContainer) -> None:
+    """Add the wish for checksums."""
+    group.add_argument("--checksums", action="store_true", help="store a checksum of every chunk beside the volume")
 
 
 def add_unfinished_options(parser: argparse.ArgumentParser) -> None:

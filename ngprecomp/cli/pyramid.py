@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ngprecomp.cli.options import add_pyramid_options, add_running_options, keywords, shown_progress
+from ngprecomp.cli.executors import add_executor_options, chosen_executor
+from ngprecomp.cli.options import (
+    add_checksum_option,
+    add_pyramid_options,
+    add_running_options,
+    keywords,
+    shown_progress,
+)
 from ngprecomp.cli.values import box
 
 if TYPE_CHECKING:
@@ -44,7 +51,9 @@ def add(commands: Commands[Parser]) -> None:
     parser.add_argument(
         "--missing", choices=("zero", "error"), help="read absent chunks as zeros (default) or stop at them"
     )
+    add_checksum_option(parser)
     add_running_options(parser)
+    add_executor_options(parser)
     parser.add_argument(
         "--no-resume",
         dest="resume",
@@ -58,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Build the pyramid, and print the report."""
     import ngprecomp as ng
 
-    with shown_progress(arguments) as progress:
-        report = ng.build_pyramid(**keywords(arguments), progress=progress)
+    with shown_progress(arguments) as progress, chosen_executor(arguments) as executor:
+        report = ng.build_pyramid(**keywords(arguments), **executor, progress=progress)
     if not arguments.quiet:
         print(report)

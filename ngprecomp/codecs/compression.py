@@ -2,7 +2,7 @@
 
 Everything is decompressed under a limit, because a chunk always has a known greatest size and three megabytes
 of gzip can hide six gigabytes. gzip is written by isal (images: as small as zlib 6 and 14 times as fast) or
-libdeflate (labels: smaller than zlib 6 and 2.8 times as fast).
+libdeflate (labels: as small as zlib 9, smaller than zlib 6 and 3.6 times as fast as that).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Buffer = bytes | bytearray | memoryview
 GzipMethod = Literal["isal", "libdeflate"]
 
-_DEFAULT_AND_HIGHEST_LEVEL: dict[str, tuple[int, int]] = {"isal": (2, 3), "libdeflate": (6, 12)}
+_DEFAULT_AND_HIGHEST_LEVEL: dict[str, tuple[int, int]] = {"isal": (2, 3), "libdeflate": (5, 12)}
 _GZIP_WINDOW = 31  # zlib's way to ask for a gzip header and a window of 32 KiB
 _XZ_MEMORY = 66 << 20  # the highest preset needs 65 MiB; a damaged header can ask for 4 GiB
 
@@ -33,7 +33,7 @@ def compress(data: Buffer, encoding: str | None, level: int | None = None, *, me
     encoding
         ``"gzip"``, or ``"raw"`` or None for no compression.
     level
-        The library's own: 0 to 3 (default 2) for isal, 0 to 12 (default 6) for libdeflate.
+        The library's own: 0 to 3 (default 2) for isal, 0 to 12 (default 5) for libdeflate.
     method
         The gzip library: ``"isal"`` for images and in haste, ``"libdeflate"`` for labels.
 

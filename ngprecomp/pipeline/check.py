@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ngprecomp.errors import MetadataError
 from ngprecomp.format.info import find_scale
 from ngprecomp.format.names import key_problem
+from ngprecomp.format.scale import MAX_CHUNK_BYTES
 from ngprecomp.pipeline.checking.findings import CheckReport, Kind, ScaleCheck
 from ngprecomp.pipeline.checking.hosting import check_store
 from ngprecomp.pipeline.checking.info import INVALID, check_info
@@ -21,10 +22,11 @@ from ngprecomp.pipeline.checking.source import check_source
 from ngprecomp.pipeline.checking.walk import Checking, Tally
 from ngprecomp.pipeline.conversion.volume_source import open_any
 from ngprecomp.pipeline.engine.making import Running
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.pyramids.levels import choose_method
 from ngprecomp.pipeline.pyramids.rebuilding import recorded_method
-from ngprecomp.volume.budget import parse_memory, worker_count
+from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.opening import store_of
 from ngprecomp.volume.places import place_of
 from ngprecomp.volume.resources import Resources
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from ngprecomp.format.info import Info
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
-    from ngprecomp.volume.handle import Volume
     from ngprecomp.volume.opening import ScaleLike, SpecLike
 
 EMPTY = Kind("error", "ngprecomp pyramid fills coarser scales that are empty")
@@ -45,11 +46,15 @@ NO_VOXELS = Kind("warning", "write its voxels")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a check is asked for: scales (all where None), a source to compare with, every coarse chunk."""
+    """What a check is asked for: scales (all where None), a source to compare with, every coarse chunk.
+
+    Scales whose decoded chunks take more than `max_chunk_bytes` are not looked at.
+    """
 
     scales: tuple[ScaleLike, ...] | None
     source: Source | None
     full: bool
+    max_chunk_bytes: int
 
 
 def check(  # noqa: PLR0913 - a public signature may be long
@@ -63,6 +68,7 @@ def check(  # noqa: PLR0913 - a public signature may be long
     scales: Sequence[ScaleLike] | None = None,
     memory: int | str | None = None,
     workers: int | None = None,
+    executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Look for everything that can be wrong with a volume; a volume that does not open has a report too.
@@ -86,6 +92,8 @@ def check(  # noqa: PLR0913 - a public signature may be long
         Indices, keys or resolutions of the scales whose chunks are looked at; all where not given.
     memory, workers
         Bytes (``"512MB"``) that chunks may take, and threads (0 or None: one per core).
+    executor
+        Where chunks are decoded and compared, as in `convert`; the comparison with `against` is done here.
     progress
         Called with finished and total voxels.
 
@@ -107,15 +115,21 @@ def check(  # noqa: PLR0913 - a public signature may be long
     """
     began = time.monotonic()
     store = store_of(volume)
-    running = Running(parse_memory(memory), worker_count(workers), progress or ignore_progress)
-    with _opened(against, dataset, axes) as source:
-        asked = Asked(None if scales is None else tuple(scales), source, full)
+    processes, bytes_each, threads = share(executor, memory, workers, remote=False)
+    running = Running(bytes_each, threads, progress or ignore_progress)
+    with _opened(against, dataset, axes) as source, task_pool(executor, processes) as tasks:
+        refuse_unseen(tasks, store)
+        running = replace(running, tasks=tasks)
+        largest = volume.parsed_info.max_chunk_bytes if isinstance(volume, Volume) else MAX_CHUNK_BYTES
+        asked = Asked(None if scales is None else tuple(scales), source, full, largest)
         checking, looked = _check(store, asked, running)
         repaired: tuple[str, ...] = ()
         if repair and checking.repairs:
-            repaired = repair_all(checking.repairs, replace(running, progress=ignore_progress))
+            repaired = repair_all(checking.repairs, replace(running, progress=ignore_progress, tasks=None))
             checking, looked = _check(store, asked, running)
-    checked = tuple(ScaleCheck(one.place.scale.key, one.presence.count, one.presence.absent) for one in looked)
+    checked = tuple(
+        ScaleCheck(one.place.scale.key, one.presence.count, one.presence.absent, one.summed) for one in looked
+    )
     seconds = time.monotonic() - began
     return CheckReport(store.url, checking.findings.worst_first(), checked, repaired, seconds)
 
@@ -132,8 +146,8 @@ def _opened(against: Any, dataset: str | None, axes: str | None) -> Iterator[Sou
 def _check(store: Store, asked: Asked, running: Running) -> tuple[Checking, list[Looked]]:
     """Check once; return all that was found, and the scales whose chunks were looked at."""
     with closing(Resources(running.workers)) as threads, closing(Resources(threads=1)) as reader:
-        checking = Checking(threads, running.memory, asked.full, Tally(running.progress))
-        info = check_info(store, checking)
+        checking = Checking(threads, running.memory, asked.full, Tally(running.progress), tasks=running.tasks)
+        info = check_info(store, asked.max_chunk_bytes, checking)
         if info is None:
             return checking, []
         check_store(store, info, checking)
@@ -145,7 +159,7 @@ def _check(store: Store, asked: Asked, running: Running) -> tuple[Checking, list
         looked: dict[int, Looked] = {}
         begun = 0
         for index, place in places.items():
-            looked[index] = Looked(place, check_scale(place, info, checking))
+            looked[index] = Looked(place, *check_scale(place, info, checking))
             begun += math.prod(place.scale.size) * len(place.copies)
             tally.add(begun - tally.done)  # absent chunks are finished too
         made = _made(store, info)

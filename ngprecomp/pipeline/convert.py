@@ -6,7 +6,7 @@ import inspect
 import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,35 +19,38 @@ from ngprecomp.format.box import three
 from ngprecomp.format.info import info_to_json
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.pipeline.command import Command, fingerprint, given_options
-from ngprecomp.pipeline.conversion.choices import Choices, Wishes, in_type
+from ngprecomp.pipeline.conversion.choices import Wishes
+from ngprecomp.pipeline.conversion.converted_source import ConvertedSource, refuse_unshared
 from ngprecomp.pipeline.conversion.forecast import Forecast, forecast
 from ngprecomp.pipeline.conversion.plan import Options, Plan, announcement, plan_conversion
 from ngprecomp.pipeline.conversion.spooling import choose_spool, source_demand, spooled
 from ngprecomp.pipeline.conversion.volume_source import VolumeSource, open_any
+from ngprecomp.pipeline.engine.bases import Base
 from ngprecomp.pipeline.engine.exact import make_exact_scales
-from ngprecomp.pipeline.engine.making import Base, Made, Running, make_scales
+from ngprecomp.pipeline.engine.making import Made, Running, make_scales
+from ngprecomp.pipeline.engine.parts import parse_part, refuse_part
 from ngprecomp.pipeline.engine.rounds import Target
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
 from ngprecomp.pipeline.journal import open_journal
 from ngprecomp.pipeline.progress import Progress, announce, ignore_progress
-from ngprecomp.pipeline.provenance import add_provenance
+from ngprecomp.pipeline.provenance import add_provenance, last_step
 from ngprecomp.pipeline.report import Report, counted, peak_memory, scale_report
+from ngprecomp.pipeline.shared_journal import share_journal
 from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.protocol import exists
 from ngprecomp.version import __version__
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
 from ngprecomp.volume.documents import create_info, found_info
 from ngprecomp.volume.places import JOURNAL_KEY, place_of
 from ngprecomp.volume.reading import Missing, checked_missing
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from ngprecomp.chunks.place import Place
-    from ngprecomp.format.box import Box
+    from ngprecomp.format.info import Info
     from ngprecomp.format.lengths import LengthsLike
     from ngprecomp.pipeline.conversion.scales import ShardSize
     from ngprecomp.pipeline.engine.cells import Counts
+    from ngprecomp.pipeline.journal import Journal
     from ngprecomp.sources.protocol import Source
     from ngprecomp.storage.protocol import Store
     from ngprecomp.volume.handle import BoxLike
@@ -55,7 +58,8 @@ if TYPE_CHECKING:
 Voxels = NDArray[Any]
 # The same command: these may differ when a job goes on.
 HOW_IT_RUNS = (
-    "source", "destination", "memory", "workers", "spool_dir", "resume", "overwrite", "dry_run", "progress",
+    "source", "destination", "memory", "workers", "spool_dir", "resume", "overwrite", "dry_run", "executor", "part",
+    "progress",
 )  # fmt: skip
 TRIPLETS = ("compressed_segmentation_block_size", "chunk_size", "shard_size", "factor", "resolution")
 Where = str | os.PathLike[str] | Mapping[str, Any]
@@ -90,12 +94,15 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     box: BoxLike | None = None,
     skip_empty: bool = False,
     missing: Missing = "zero",
+    checksums: bool = False,
     memory: int | str | None = None,
     workers: int | None = None,
     spool_dir: str | os.PathLike[str] | None = None,
     resume: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
+    executor: ExecutorLike = None,
+    part: str | None = None,
     progress: Progress | None = None,
 ) -> Report | Forecast:
     """Make a volume with all its scales from a file, a stack of slices, another volume or an array.
@@ -126,7 +133,7 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     encoding
         By default compressed_segmentation for labels and raw for images; jpeg and png with their parameters.
     compress, compress_level
-        ``"gzip"`` for unsharded chunks (CloudVolume reads them, TensorStore does not); the level of any gzip, 1 to 12.
+        ``"gzip"`` for unsharded chunks (TensorStore reads them only from buckets); the level of any gzip, 1 to 12.
     chunk_size, shard_size, sharding
         Voxels of a chunk and of a shard, x, y, z; ``"auto"`` shards above 1,000 chunks, ``"always"``, or None for
         never; or the exact JSON.
@@ -142,6 +149,8 @@ def convert(  # noqa: PLR0913 - a public signature may be long
         Leave all-zero chunks out.
     missing
         What absent chunks of the source are: ``"zero"`` reads zeros and counts them, ``"error"`` raises.
+    checksums
+        Store the CRC-32C of every chunk beside the volume, for `check`.
     memory, workers
         Bytes (``"512MB"``) that the job may hold (a quarter of the machine's), and threads (0 or None: one per core).
     spool_dir
@@ -152,11 +161,21 @@ def convert(  # noqa: PLR0913 - a public signature may be long
         Replace a volume that is there, finished or not; foreign files stay.
     dry_run
         Write nothing, and return a forecast of what would be done, which prints well.
+    executor
+        Where the parts of the volume are made that are finished together: ``"threads"`` of this process (the default),
+        ``"processes"`` of this machine, which share `memory`, or anything with the method ``submit`` of
+        `concurrent.futures`, such as ``distributed.Client(...).get_executor()``; there `memory` and `workers` are those
+        of one task, by default 2 GiB and one thread.
+    part
+        ``"3/16"``: this is the third of sixteen processes that run the same call, each with another part. Whoever is
+        last finishes the volume; the counts of the report are those of the part.
     progress
         Called with finished and total voxels.
 
     Raises
     ------
+    FailedTasksError
+        Tasks of the executor failed; all others are done.
     NotFoundError, SourceError
         The source is missing, damaged, or of a kind that no viewer shows.
     ExistsError
@@ -178,6 +197,7 @@ def convert(  # noqa: PLR0913 - a public signature may be long
     """
     given = given_options(_outputs(locals()), _DEFAULTS)
     store = open_store(parse_spec(destination).url)
+    processes, bytes_each, threads = share(executor, memory, workers, remote=store.remote)
     options = Options(
         Wishes(type, dtype, resolution, voxel_offset, range, percentile),
         Storage(
@@ -196,17 +216,26 @@ def convert(  # noqa: PLR0913 - a public signature may be long
         method,
         box,
         Running(
-            parse_memory(memory),
-            worker_count(workers, remote=store.remote),
+            bytes_each,
+            threads,
             progress or ignore_progress,
             skip_empty,
             None if spool_dir is None else os.fspath(spool_dir),
+            part=parse_part(part),
         ),
         overwrite,
         exact,
         resume,
+        checksums,
     )
-    with closing(open_any(source, dataset=dataset, axes=axes, gaps=gaps, missing=checked_missing(missing))) as opened:
+    with (
+        closing(open_any(source, dataset=dataset, axes=axes, gaps=gaps, missing=checked_missing(missing))) as opened,
+        task_pool(executor, processes) as tasks,
+    ):
+        options = replace(options, running=replace(options.running, tasks=tasks))
+        refuse_part(options.running, overwrite=overwrite, resume=resume)
+        refuse_unshared(source, opened, tasks, parts=part is not None)
+        refuse_unseen(tasks, store)
         if isinstance(opened, VolumeSource):
             if opened.volume.url == store.url:
                 raise OptionError(f"{store.url} is both source and destination")
@@ -220,33 +249,62 @@ def convert(  # noqa: PLR0913 - a public signature may be long
 
 def _convert(source: Source, store: Store, options: Options, given: Mapping[str, Any]) -> Report:
     began = time.monotonic()
-    old = found_info(store)
-    if old is not None and not options.overwrite and not exists(store, JOURNAL_KEY):
+    part, old = options.running.part, found_info(store)
+    complete = old is not None and not exists(store, JOURNAL_KEY)
+    if complete and not options.overwrite and part is None:
         raise ExistsError(f"a volume exists at {store.url}; overwrite replaces it")
     plan = plan_conversion(source, options)
-    sampled = _absent(source)
+    sampled, info, step = _absent(source), info_to_json(plan.info), _step(plan, options, given)
+    if part is not None:
+        plan = replace(plan, notes=(*plan.notes, f"part {part.number + 1} of {part.count}"))
+        if complete and old is not None and _made_by_others(store, old, info, source.name, step):
+            return _report(store, plan, [], Made([]), began)
     spool = choose_spool(source, plan, options)
-    info = info_to_json(plan.info)
     command = Command("convert", source.name, fingerprint(source), given, info, __version__)
-    with open_journal(store, command, old, resume=options.resume, overwrite=options.overwrite) as journal:
+    with _journal(store, command, old, options) as journal:
         options = replace(options, running=replace(options.running, journal=journal))
         announce(options.running.progress, announcement(source, plan, options))
         places = _places(store, plan, options)
         with spooled(source, spool, options.running.spool_dir) as voxels:
             made = _make(voxels, places, plan, options)
-        found = found_info(store)
-        if found is None or info_to_json(found) != info:
-            create_info(store, plan.info)
-        step = {
-            "task": "convert",
-            "options": dict(given),
-            "method": plan.method,
-            "exact": options.exact,
-            "choices": list(plan.notes),
-        }
-        add_provenance(store, [source.name], step)
-        files = sum(_file_count(place, counts) for place, counts in zip(places, made.counts, strict=True))
-        journal.end()
+        made.absent += _absent(source) - sampled
+        made.decoded_bytes += source.decoded_bytes
+        report = _report(store, plan, places, made, began)
+        with journal.ending() as ours:
+            if ours:
+                found = found_info(store)
+                if found is None or info_to_json(found) != info:
+                    create_info(store, plan.info)
+                add_provenance(store, [source.name], step)
+                journal.end()
+    once = math.prod(plan.levels[0].box.size) * source.shape[3] * source.dtype.itemsize
+    return replace(report, source_bytes=0 if made.resumed or part else once)
+
+
+def _journal(store: Store, command: Command, old: Info | None, options: Options) -> Journal:
+    if options.running.part is not None:
+        return share_journal(store, command, old)
+    return open_journal(store, command, old, resume=options.resume, overwrite=options.overwrite)
+
+
+def _step(plan: Plan, options: Options, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the provenance says of a conversion."""
+    return {
+        "task": "convert",
+        "options": dict(given),
+        "method": plan.method,
+        "exact": options.exact,
+        "choices": list(plan.notes),
+    }
+
+
+def _made_by_others(store: Store, old: Info, info: Mapping[str, Any], source: str, step: Mapping[str, Any]) -> bool:
+    """Whether the volume that is there is the one of which a part was to be made."""
+    sources, last = last_step(store)
+    return info_to_json(old) == info and last == step and source in sources
+
+
+def _report(store: Store, plan: Plan, places: Sequence[Place], made: Made, began: float) -> Report:
     return Report(
         "convert",
         store.url,
@@ -254,13 +312,12 @@ def _convert(source: Source, store: Store, options: Options, given: Mapping[str,
         plan.notes,
         time.monotonic() - began,
         made.read_bytes,
-        _absent(source) - sampled,
+        made.absent,
         peak_memory(),
-        math.prod(plan.levels[0].box.size),
-        files,
-        source.decoded_bytes,
-        0 if made.resumed else math.prod(plan.levels[0].box.size) * source.shape[3] * source.dtype.itemsize,
-        made.resumed,
+        voxels=math.prod(plan.levels[0].box.size),
+        files=sum(_file_count(place, counts) for place, counts in zip(places, made.counts, strict=True)),
+        decoded_bytes=made.decoded_bytes,
+        resumed=made.resumed,
     )
 
 
@@ -283,6 +340,7 @@ def _places(store: Store, plan: Plan, options: Options) -> list[Place]:
             plan.info.scale(index),
             compression=options.compression,
             compress_level=options.compress_level,
+            checksums=options.checksums,
         )
         for index in range(len(plan.levels))
     ]
@@ -293,7 +351,7 @@ def _make(source: Source, places: Sequence[Place], plan: Plan, options: Options)
     targets = [Target(place.grid, level.factor, (place,)) for place, level in zip(places, plan.levels, strict=True)]
     base = Base(
         plan.levels[0].box,
-        _reader(source, plan.choices),
+        ConvertedSource(source, plan.choices),
         source.block,
         plan.choices.dtype,
         plan.info.num_channels,
@@ -301,16 +359,6 @@ def _make(source: Source, places: Sequence[Place], plan: Plan, options: Options)
     )
     make = make_exact_scales if options.exact else make_scales
     return make(base, targets, plan.method, options.running)
-
-
-def _reader(source: Source, choices: Choices) -> Callable[[Box, Executor | None], Voxels]:
-    """Return a function that reads absolute boxes in the type of the volume."""
-
-    def read(box: Box, pool: Executor | None) -> Voxels:
-        voxels = source.read(box.relative_to(choices.voxel_offset), pool)
-        return in_type(voxels, choices, f"{source.name} at {box}")
-
-    return read
 
 
 def _outputs(keywords: Mapping[str, Any]) -> dict[str, Any]:

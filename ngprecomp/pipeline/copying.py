@@ -22,9 +22,11 @@ from ngprecomp.pipeline.copies.copied_scales import Compress, CopyOptions
 from ngprecomp.pipeline.copies.overlap import refuse_overlap
 from ngprecomp.pipeline.copies.plan import CopyPlan, plan_copy
 from ngprecomp.pipeline.copies.sidecars import copy_sidecar, refuse_foreign
-from ngprecomp.pipeline.engine.making import CACHE, Running, StoredVoxels, make_scales
-from ngprecomp.pipeline.engine.planning import Demand
+from ngprecomp.pipeline.engine.bases import StoredVoxels
+from ngprecomp.pipeline.engine.making import Running, cache_of, make_scales
 from ngprecomp.pipeline.engine.rounds import Target
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
+from ngprecomp.pipeline.engine.units import Demand
 from ngprecomp.pipeline.journal import open_journal
 from ngprecomp.pipeline.progress import Announcement, Progress, announce, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
@@ -33,10 +35,9 @@ from ngprecomp.storage.copying import copy_object
 from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.protocol import exists
 from ngprecomp.version import __version__
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import Storage
 from ngprecomp.volume.documents import create_info, found_info
-from ngprecomp.volume.opening import ScaleLike, SpecLike, open_volume, store_of
+from ngprecomp.volume.opening import ScaleLike, SpecLike, info_of, open_volume, store_of
 from ngprecomp.volume.places import JOURNAL_KEY, PROVENANCE_KEY
 from ngprecomp.volume.reading import Missing, checked_missing
 from ngprecomp.volume.resources import Resources
@@ -51,7 +52,8 @@ if TYPE_CHECKING:
 
 # The same command: these may differ when a job goes on.
 HOW_IT_RUNS = (
-    "source", "destination", "memory", "workers", "spool_dir", "resume", "overwrite", "dry_run", "progress",
+    "source", "destination", "memory", "workers", "spool_dir", "resume", "overwrite", "dry_run", "executor",
+    "progress",
 )  # fmt: skip
 TRIPLETS = ("compressed_segmentation_block_size", "chunk_size", "shard_size")
 
@@ -74,12 +76,14 @@ def copy_volume(  # noqa: PLR0913 - a public signature may be long
     sidecars: bool = True,
     missing: Missing = "zero",
     skip_empty: bool = False,
+    checksums: bool = False,
     memory: int | str | None = None,
     workers: int | None = None,
     spool_dir: str | os.PathLike[str] | None = None,
     resume: bool = True,
     overwrite: bool = False,
     dry_run: bool = False,
+    executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> Report | CopyPlan:
     """Copy a volume, and on the way encode, chunk, shard or crop it in another way.
@@ -114,12 +118,16 @@ def copy_volume(  # noqa: PLR0913 - a public signature may be long
         What absent chunks are: ``"zero"`` stores zeros and counts them, ``"error"`` raises.
     skip_empty
         Leave all-zero chunks out; every chunk is decoded for that.
+    checksums
+        Store the CRC-32C of every chunk beside the new volume, for `check`.
     memory, workers, spool_dir
         Bytes (``"512MB"``) that the job may hold, threads (0 or None: one per core), the folder of temporary files.
     resume, overwrite
         Go on with an unfinished copy of the same source and options; replace a volume that is there.
     dry_run
         Write nothing, and return the plan, which prints well.
+    executor
+        Where footprints of chunks or shards are copied, as in `convert`.
     progress
         Called with finished and total voxels.
 
@@ -161,18 +169,20 @@ def copy_volume(  # noqa: PLR0913 - a public signature may be long
         compress,
         compress_level,
         sidecars,
+        checksums,
     )
     store = store_of(source)
     target = open_store(parse_spec(destination).url)
+    processes, bytes_each, threads = share(executor, memory, workers, remote=store.remote or target.remote)
     running = Running(
-        parse_memory(memory),
-        worker_count(workers, remote=store.remote or target.remote),
+        bytes_each,
+        threads,
         progress or ignore_progress,
         skip_empty,
         None if spool_dir is None else os.fspath(spool_dir),
     )
     checked_missing(missing)
-    plan = plan_copy(store, target, options)
+    plan = plan_copy(store, info_of(source), target, options)
     old = found_info(target)
     refuse_overlap(store, target, plan, old if overwrite else None)
     if dry_run:
@@ -182,17 +192,22 @@ def copy_volume(  # noqa: PLR0913 - a public signature may be long
             raise ExistsError(f"a volume exists at {target.url}; overwrite replaces it")
         refuse_foreign(target, plan.sidecars)
     first = plan.transfers[0].source.scale
-    marks = fingerprint(VolumeSource(open_volume(store.url, first.key)))
+    opened = open_volume(store.url, first.key, max_chunk_bytes=plan.info.max_chunk_bytes)
+    marks = fingerprint(VolumeSource(opened))
     command = Command("copy", store.url, marks, given, info_to_json(plan.info), __version__)
-    with open_journal(target, command, old, resume=resume, overwrite=overwrite) as journal:
-        return _copy(store, target, plan, missing, replace(running, journal=journal))
+    with (
+        task_pool(executor, processes) as tasks,
+        open_journal(target, command, old, resume=resume, overwrite=overwrite) as journal,
+    ):
+        refuse_unseen(tasks, store, target)
+        return _copy(store, target, plan, missing, replace(running, journal=journal, tasks=tasks))
 
 
 def _copy(source: Store, target: Store, plan: CopyPlan, missing: Missing, running: Running) -> Report:
     began = time.monotonic()
     announce(running.progress, _announcement(plan, running))
     moved, voxels = [], 0
-    with closing(Resources(running.workers, running.memory // CACHE)) as threads:
+    with closing(Resources(running.workers, cache_of(running.memory))) as threads:
         for stage, transfer in enumerate(plan.transfers):
             step = replace(running, stage=stage, progress=_following(running.progress, voxels, plan.voxels))
             moved.append(_move(transfer, missing, step, threads))
@@ -231,10 +246,10 @@ def _move(transfer: Transfer, missing: Missing, running: Running, threads: Resou
     source, target = transfer.source, transfer.target
     voxels = StoredVoxels(source, threads, missing)
     voxel_bytes = source.dtype.itemsize * source.num_channels
-    demand = Demand(voxel_bytes, running.workers, source.grid.chunk, origin=source.grid.domain.lo)
+    demand = Demand(voxel_bytes, running.workers, source.grid.chunk, origin=source.grid.domain.lo, apart=True)
     base = replace(voxels.base, domain=target.grid.domain, demand=demand)
     made = make_scales(base, [Target(target.grid, (1, 1, 1), (target,))], "stride", running)
-    return Moved(made.counts[0], made.read_bytes, voxels.absent, made.resumed)
+    return Moved(made.counts[0], made.read_bytes, voxels.absent + made.absent, made.resumed)
 
 
 def _following(progress: Progress, before: int, total: int) -> Progress:

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.chunks.checksums import checksum_documents, checksum_folder
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import ExistsError, OptionError
 from ngprecomp.format.info import Info, find_scale, info_to_json
@@ -129,7 +130,7 @@ def _shifted(info: Info, shift: Sequence[int]) -> Info:
 def _scales(info: Info) -> list[Scale]:
     if not info.scales:
         raise OptionError("the volume has no scale")
-    return [info.scale(index, max_chunk_bytes=None) for index in range(len(info.scales))]
+    return [info.scale(index, limited=False) for index in range(len(info.scales))]
 
 
 def _rewritten(info: Info, members: Sequence[Mapping[str, Any]]) -> Info:
@@ -139,8 +140,8 @@ def _rewritten(info: Info, members: Sequence[Mapping[str, Any]]) -> Info:
 
 
 def _refuse_worse(old: Info, new: Info) -> None:
-    known = {str(problem) for problem in info_problems(old, max_chunk_bytes=None)}
-    worse = [str(one) for one in info_problems(new, max_chunk_bytes=None) if str(one) not in known]
+    known = {str(problem) for problem in info_problems(old, limited=False)}
+    worse = [str(one) for one in info_problems(new, limited=False) if str(one) not in known]
     if worse:
         raise OptionError("; ".join(worse))
 
@@ -149,7 +150,7 @@ def _rename(store: Store, old: str, new: str) -> None:
     """Move the chunks of a scale to another key."""
     info = read_info(store)
     index = find_scale(info, old)
-    scale = info.scale(index, max_chunk_bytes=None)
+    scale = info.scale(index, limited=False)
     refuse_escape(scale, "rename")
     if key_problem(new) or escapes(new):
         raise OptionError(f"the key of a scale is a folder in that of the volume, found {new!r}")
@@ -163,13 +164,16 @@ def _rename(store: Store, old: str, new: str) -> None:
         return changed
 
     target = renamed(info)
-    before, after = place_of(store, info, scale), place_of(store, target, target.scale(index, max_chunk_bytes=None))
+    before, after = place_of(store, info, scale), place_of(store, target, target.scale(index, limited=False))
     if next(store.list(after.key("")), None) is not None:
         raise ExistsError(f"{store.url}/{new} holds files already")
-    keys = list(chunk_files(before))
-    for key in keys:
-        copy_object(store, key, store, after.key(key[len(before.key("")) :]))
+    moved = {key: after.key(key.removeprefix(before.key(""))) for key in chunk_files(before)}
+    for old_copy, new_copy in zip(before.copies, after.copies, strict=True):
+        start, begin = checksum_folder(old_copy), checksum_folder(new_copy)
+        moved |= {key: begin + key.removeprefix(start) for key in checksum_documents(old_copy)}
+    for key, to in moved.items():
+        copy_object(store, key, store, to)
     change_info(store, renamed)
     if folder_mate(info, index) is None:
-        store.delete(keys)
+        store.delete(moved)
         store.sweep(before.folder)

@@ -7,31 +7,36 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ngprecomp.chunks.listing import has_chunks, writable_compression
 from ngprecomp.errors import OptionError
+from ngprecomp.format.box import Box
+from ngprecomp.pipeline.conversion.converted_source import refuse_unshared
 from ngprecomp.pipeline.conversion.volume_source import VolumeSource
+from ngprecomp.pipeline.engine.submitting import run_tasks
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
 from ngprecomp.pipeline.ingestion.placed_source import PlacedSource, open_for, place_source
 from ngprecomp.pipeline.ingestion.write_units import Reading, write_units
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.pyramid import build_pyramid
 from ngprecomp.pipeline.report import Report, ScaleReport, peak_memory
-from ngprecomp.volume.budget import parse_memory, worker_count
-from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.handle import BoxLike, Volume
 from ngprecomp.volume.indexing import box_selection
-from ngprecomp.volume.opening import ScaleLike, handle_of, read_scale
+from ngprecomp.volume.opening import ScaleLike, handle_of, info_of, read_scale
 from ngprecomp.volume.places import place_of, refuse_shared_folders
 from ngprecomp.volume.resources import Resources
 from ngprecomp.volume.writing import Input, Mode, Written, write_selection, write_shard
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ngprecomp.chunks.place import Place
-    from ngprecomp.format.box import Box
+    from ngprecomp.pipeline.engine.task_pools import TaskPool
     from ngprecomp.volume.reading import Missing
 
 Where = Volume | str | os.PathLike[str] | Mapping[str, Any]
@@ -47,7 +52,7 @@ MODES = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an ingest is done."""
+    """How an ingest is done; where there are `tasks`, each has so much of the memory and so many of the threads."""
 
     mode: Mode
     compress: Compress | None
@@ -55,6 +60,26 @@ class Options:
     memory: int
     workers: int
     progress: Progress
+    tasks: TaskPool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Boxes that are written together, as one task."""
+
+    boxes: tuple[Box, ...]
+
+    def __str__(self) -> str:
+        return f"voxels {reduce(Box.hull, self.boxes)}"
+
+
+@dataclass(slots=True)
+class Put:
+    """What was written, and what reading its source met in other processes."""
+
+    written: Written = field(default_factory=Written)
+    absent: int = 0
+    decoded_bytes: int = 0
 
 
 def ingest(  # noqa: PLR0913 - a public signature may be long
@@ -73,6 +98,7 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
     missing: Missing = "zero",
     memory: int | str | None = None,
     workers: int | None = None,
+    executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> Report:
     """Put voxels into an existing volume, and make its coarser scales over them anew.
@@ -103,6 +129,9 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
         What absent chunks of a source volume are: ``"zero"``, counted, or ``"error"``.
     memory, workers
         Bytes (``"512MB"``) that the job may hold, and threads (0 or None: one per core).
+    executor
+        Where units of whole chunks or shards are written, as in `convert`, but not with mode add; the coarser scales
+        are made here.
     progress
         Called with finished and total voxels.
 
@@ -127,14 +156,17 @@ def ingest(  # noqa: PLR0913 - a public signature may be long
         raise OptionError(f"mode is one of {', '.join(MODES)}, found {mode!r}")
     if compress is not None and compress not in get_args(Compress):
         raise OptionError(f"compress is one of {', '.join(get_args(Compress))}, found {compress!r}")
-    options = Options(mode, compress, pyramid, parse_memory(memory), worker_count(workers), progress or ignore_progress)
+    processes, bytes_each, threads = share(executor, memory, workers, remote=False)
+    options = Options(mode, compress, pyramid, bytes_each, threads, progress or ignore_progress)
     opened = handle_of(volume, scale)
-    refuse_shared_folders(opened.place.store, read_info(opened.place.store))
+    refuse_shared_folders(opened.place.store, info_of(opened))
     given = open_for(opened, source, dataset=dataset, axes=axes, gaps=gaps, missing=missing)
-    try:
-        return _ingest(place_source(given, opened, offset, box), opened, options)
-    finally:
-        given.close()
+    with closing(given), task_pool(executor, processes) as tasks:
+        refuse_unshared(source, given, tasks, parts=False)
+        refuse_unseen(tasks, opened.place.store)
+        if tasks is not None and mode == "add":
+            raise OptionError("mode add is for threads of this process: a task that is repeated would add once more")
+        return _ingest(place_source(given, opened, offset, box), opened, replace(options, tasks=tasks))
 
 
 def _ingest(given: PlacedSource, volume: Volume, options: Options) -> Report:
@@ -147,7 +179,8 @@ def _ingest(given: PlacedSource, volume: Volume, options: Options) -> Report:
     units = list(write_units(places[0], given.box, reading, memory=options.memory, workers=options.workers))
     with closing(Resources(options.workers)) as threads:
         why = given.check_values(chain.from_iterable(units), threads.pool)
-        written = _write(given, units, places, options, threads)
+        put = _write(given, map(Unit, units), places, options, threads)
+        written = put.written
     done = (f"box {given.box} of scale {volume.key}", f"{options.mode}: {MODES[options.mode]}")
     add_provenance(volume.place.store, [source.name], {"task": "ingest", "choices": list(done)})
     scales, remarks = _coarser(volume, given.box, options)
@@ -160,10 +193,10 @@ def _ingest(given: PlacedSource, volume: Volume, options: Options) -> Report:
         notes=tuple(dict.fromkeys((*source.notes, f"data type {dtype} into {volume.dtype}: {why}", *done, *remarks))),
         seconds=time.monotonic() - began,
         read_bytes=nbytes,
-        absent=source.absent if isinstance(source, VolumeSource) else 0,
+        absent=put.absent + (source.absent if isinstance(source, VolumeSource) else 0),
         peak_bytes=peak_memory(),
         voxels=math.prod(given.box.size),
-        decoded_bytes=source.decoded_bytes,
+        decoded_bytes=put.decoded_bytes + source.decoded_bytes,
         source_bytes=nbytes,
         conflicts=None if options.mode == "overwrite" else written.conflicts,
     )
@@ -180,32 +213,50 @@ def _written_place(place: Place, volume: Volume, compress: Compress | None) -> P
 
 
 def _write(
-    given: PlacedSource, units: Sequence[Sequence[Box]], places: Sequence[Place], options: Options, threads: Resources
-) -> Written:
-    """Write unit after unit into all copies of the scale; those after the first hold the same voxels once more."""
-    written = Written()
+    given: PlacedSource, units: Iterable[Unit], places: Sequence[Place], options: Options, threads: Resources
+) -> Put:
+    """Write all units, which share no stored object."""
+    put = Put()
     done, total = 0, math.prod(given.box.size)
+    write = partial(_write_unit, given, places, options.mode, threads, os.getpid())
+    tasks = options.tasks
+    counted = ((unit, write(unit)) for unit in units) if tasks is None else run_tasks(write, units, tasks)
+    for unit, counts in counted:
+        put.written.add(counts.written)
+        put.absent += counts.absent
+        put.decoded_bytes += counts.decoded_bytes
+        done += sum(math.prod(box.size) for box in unit.boxes)
+        options.progress(done, total)
+    return put
+
+
+def _write_unit(
+    given: PlacedSource, places: Sequence[Place], mode: Mode, threads: Resources, owner: int, unit: Unit
+) -> Put:
+    """Write a unit into all copies of the scale; those after the first hold the same voxels once more.
+
+    In another process than that of the `owner`, the source has begun to count anew.
+    """
+    source = given.source
 
     def read(box: Box) -> Input:
         voxels = given.read(box, threads.pool)
-        return Input(box_selection(box, voxels.shape[3]), voxels, options.mode)
+        return Input(box_selection(box, voxels.shape[3]), voxels, mode)
 
-    for unit in units:
-        if len(unit) > 1:
-            written.add(write_shard(places[0], unit, read, threads))
-        else:
-            part = read(unit[0])
-            counts = [write_selection(place, part, threads) for place in places]
-            written.add(counts[0])
-        done += sum(math.prod(box.size) for box in unit)
-        options.progress(done, total)
-    return written
+    if len(unit.boxes) > 1:
+        written = write_shard(places[0], unit.boxes, read, threads)
+    else:
+        part = read(unit.boxes[0])
+        written, *_ = (write_selection(place, part, threads) for place in places)
+    if os.getpid() == owner:
+        return Put(written)
+    with closing(source):
+        return Put(written, source.absent if isinstance(source, VolumeSource) else 0, source.decoded_bytes)
 
 
 def _coarser(volume: Volume, box: Box, options: Options) -> tuple[tuple[ScaleReport, ...], tuple[str, ...]]:
     """Make the coarser scales over a box anew; return what was written and what is to be said of them."""
-    store = volume.place.store
-    info = read_info(store)
+    store, info = volume.place.store, info_of(volume)
     coarser = [read_scale(store, info, index) for index in range(volume.scale_index + 1, len(info.scales))]
     filled = [scale.key for scale in coarser if has_chunks(place_of(store, info, scale))]
     empty = [scale.key for scale in coarser if scale.key not in filled]

@@ -8,9 +8,10 @@ entry says, is the job's own affair.
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+from ngprecomp.chunks.checksums import remove_checksums, sweep_checksums
 from ngprecomp.chunks.listing import has_chunks
 from ngprecomp.errors import ExistsError, KeyNotFoundError, StorageError
 from ngprecomp.format.info import Info, info_to_json, parse_info
@@ -19,6 +20,8 @@ from ngprecomp.volume.places import INFO_KEY, JOURNAL_FOLDER, JOURNAL_KEY, PROVE
 from ngprecomp.volume.removal import removable_places, remove_chunks, remove_journal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ngprecomp.storage.protocol import Store
 
 Document = dict[str, Any]
@@ -45,7 +48,7 @@ def open_journal(store: Store, command: Command, old: Info | None, *, resume: bo
     ExistsError
         A volume, or an unfinished one of another command, is at the destination and `overwrite` is not asked for.
     """
-    found = _read(store)
+    found = read_journal(store)
     before = None if found is None else parse_command(found)
     same = before == command
     # Metadata are written last: a volume beside the journal is the job's own, and only the tidying up is missing.
@@ -65,7 +68,7 @@ def open_journal(store: Store, command: Command, old: Info | None, *, resume: bo
 
 def unfinished_scales(store: Store, job: str) -> frozenset[str]:
     """Return the keys of the scales that an unfinished job of this name was to write; none where there is none."""
-    found = _read(store)
+    found = read_journal(store)
     command = None if found is None else parse_command(found)
     if command is None or command.job != job:
         return frozenset()
@@ -97,8 +100,10 @@ class Journal:
         """Return how an earlier process has cut a stage into parts, None if none has come to it."""
         return self._plans.get(str(stage))
 
-    def begin(self, stage: int, plan: Any) -> None:
+    def begin(self, stage: int, plan: Any) -> Any:
         """Note the plan of a stage, JSON; the first of a new job clears what is in the way, the first write.
+
+        Return the plan that holds: the same, unless another process has noted one.
 
         Raises
         ------
@@ -112,6 +117,7 @@ class Journal:
         if self.plan(stage) != plan:
             self._plans[str(stage)] = plan
             self._put({"plans": self._plans})
+        return plan
 
     def entries(self, stage: int) -> dict[str, Document]:
         """Return the entries of the finished parts of a stage by the names of the parts."""
@@ -122,6 +128,15 @@ class Journal:
     def record(self, stage: int, part: str, entry: Document) -> None:
         """Note that everything of a part is published."""
         self._store.put(f"{JOURNAL_FOLDER}/{stage}-{part}", json.dumps(entry).encode(), durable=True)
+
+    def forget(self, stage: int, part: str) -> None:
+        """Remove the entry of a part that is not finished after all: who shares the journal shall not wait for it."""
+        self._store.delete([f"{JOURNAL_FOLDER}/{stage}-{part}"])
+
+    @contextmanager
+    def ending(self) -> Iterator[bool]:
+        """Yield whether it is up to this process to end the job."""
+        yield True
 
     def end(self) -> None:
         """Note that the job is finished."""
@@ -147,7 +162,7 @@ class Journal:
             self._held.enter_context(self._store.lock(JOURNAL_KEY, timeout=0))
         except StorageError as error:
             raise ExistsError(f"no job can begin at {self._store.url} at this moment: {error}") from error
-        if _read(self._store) != self._found:
+        if read_journal(self._store) != self._found:
             raise ExistsError(f"another process has begun or finished a job at {self._store.url} just now")
 
     def _tidy(self) -> None:
@@ -156,7 +171,10 @@ class Journal:
         if self._plans:
             for place in places:
                 self._store.sweep(place.folder)
+                sweep_checksums(place)
             return
+        for place in places:
+            remove_checksums(place)
         infos = [*([] if self._old is None else [self._old]), *_unfinished(self._found)]
         if any(has_chunks(place) for place in places):  # of a scale that is made anew
             infos.append(self._info)
@@ -174,7 +192,8 @@ class Journal:
         self._begun = True
 
 
-def _read(store: Store) -> Document | None:
+def read_journal(store: Store) -> Document | None:
+    """Return the document of the journal in a store, None where there is none."""
     try:
         document = json.loads(store.get(JOURNAL_KEY).data)
     except KeyNotFoundError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.kernels.label_statistics import Statistics, label_statistics
 from ngprecomp.pipeline.boxes import BoxLike, voxel_box
-from ngprecomp.pipeline.engine.making import StoredVoxels
+from ngprecomp.pipeline.engine.bases import StoredVoxels
+from ngprecomp.pipeline.engine.submitting import run_tasks
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.tables.label_table import LabelTable, Totals
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.opening import ScaleLike, SpecLike, handle_of
 from ngprecomp.volume.reading import checked_missing
 from ngprecomp.volume.resources import Resources
@@ -44,6 +46,7 @@ def labels(  # noqa: PLR0913 - a public signature may be long
     missing: Missing = "zero",
     memory: int | str | None = None,
     workers: int | None = None,
+    executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> LabelTable:
     """Return the voxel count, bounding box and centroid of every label of a volume.
@@ -66,6 +69,8 @@ def labels(  # noqa: PLR0913 - a public signature may be long
     memory, workers
         Bytes (``"512MB"``) that blocks of voxels may take, and threads (0 or None: one per core). The table comes on
         top, up to 250 bytes for each label.
+    executor
+        Where blocks are counted, as in `convert`; the table is made here.
     progress
         Called with finished and total voxels.
 
@@ -88,22 +93,22 @@ def labels(  # noqa: PLR0913 - a public signature may be long
         raise OptionError(f"{opened.url} holds {opened.dtype} voxels: labels are integers")
     chosen = _channel(opened, channel)
     domain, notes = (opened.box, ()) if box is None else voxel_box(box, opened, at=at, units=units)
-    threads = worker_count(workers)
-    grid = _blocks(opened.place, parse_memory(memory))
+    processes, bytes_each, threads = share(executor, memory, workers, remote=False)
+    grid = _blocks(opened.place, bytes_each)
     tell, done, total = progress or ignore_progress, 0, math.prod(domain.size)
-    totals = Totals(opened.dtype, domain.lo)
-    with closing(Resources(threads)) as resources:
-        stored = StoredVoxels(opened.place, resources, checked_missing(missing))
-        for position in positions_in(grid.touched(domain)):
-            block = grid.cell(position).intersection(domain)
-            voxels = stored.read(block)[..., chosen]
-            slabs = _slabs(block, threads)
-            count = partial(_count_slab, voxels, block.lo)
-            for slab, found in zip(slabs, map_in_order(count, slabs, resources.pool, threads), strict=True):
-                totals.add(found, slab.lo)
+    totals, absent = Totals(opened.dtype, domain.lo), 0
+    blocks = (grid.cell(position).intersection(domain) for position in positions_in(grid.touched(domain)))
+    with task_pool(executor, processes) as tasks, closing(Resources(threads)) as resources:
+        refuse_unseen(tasks, opened.place.store)
+        count = partial(_count_block, opened.place, resources, checked_missing(missing), chosen)
+        counted = ((block, count(block)) for block in blocks) if tasks is None else run_tasks(count, blocks, tasks)
+        for block, found in counted:
+            for statistics, lo in found.slabs:
+                totals.add(statistics, lo)
+            absent += found.absent
             done += math.prod(block.size)
             tell(done, total)
-    return totals.table(opened, domain, background, stored.absent, notes)
+    return totals.table(opened, domain, background, absent, notes)
 
 
 def _channel(volume: Volume, channel: int | None) -> int:
@@ -138,6 +143,23 @@ def _slabs(block: Box, count: int) -> list[Box]:
     depth = -(-block.size[2] // count)
     starts = range(block.lo[2], block.hi[2], depth)
     return [Box((block.lo[0], block.lo[1], z), (block.hi[0], block.hi[1], min(z + depth, block.hi[2]))) for z in starts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The statistics of the slabs of a block, each with its first voxel, and how many of its chunks are absent."""
+
+    slabs: list[tuple[Statistics, Triple]]
+    absent: int
+
+
+def _count_block(place: Place, resources: Resources, missing: Missing, channel: int, block: Box) -> _Block:
+    """Count a block, here or in another process, where the resources are made anew."""
+    stored = StoredVoxels(place, resources, missing)
+    voxels = stored.read(block, resources.pool)[..., channel]
+    slabs = _slabs(block, resources.threads)
+    found = map_in_order(partial(_count_slab, voxels, block.lo), slabs, resources.pool, resources.threads)
+    return _Block([(statistics, slab.lo) for slab, statistics in zip(slabs, found, strict=True)], stored.absent)
 
 
 def _count_slab(voxels: NDArray[Any], lo: Triple, slab: Box) -> Statistics:

@@ -32,6 +32,16 @@ def add_provenance(store: Store, sources: list[str], method: dict[str, Any]) -> 
         store.put(PROVENANCE_KEY, json.dumps(document, indent=2).encode())
 
 
+def last_step(store: Store) -> tuple[list[Any], Any]:
+    """Return the sources of a volume and how its last step was done, as far as its provenance tells."""
+    try:
+        document = {**EMPTY, **json.loads(store.get(PROVENANCE_KEY).data)}
+        steps = _listed(document["processing"])
+        return _listed(document["sources"]), steps[-1]["method"] if steps else None
+    except (KeyNotFoundError, ValueError, TypeError, KeyError):
+        return [], None
+
+
 def _listed(value: Any) -> list[Any]:
     """Return a member as the list that it should be, whatever another program has written."""
     return value if isinstance(value, list) else [value] if value else []

@@ -11,7 +11,9 @@ from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, three
 from ngprecomp.format.info import Info, info_to_json, with_scale
 from ngprecomp.pipeline.command import Command
-from ngprecomp.pipeline.engine.making import LOSSY, Running
+from ngprecomp.pipeline.engine.lossless_copies import LOSSY
+from ngprecomp.pipeline.engine.making import Running
+from ngprecomp.pipeline.engine.task_pools import ExecutorLike, refuse_unseen, share, task_pool
 from ngprecomp.pipeline.journal import open_journal, unfinished_scales
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.pipeline.provenance import add_provenance
@@ -21,11 +23,10 @@ from ngprecomp.pipeline.pyramids.rebuilding import rebuild_box, recorded_method
 from ngprecomp.pipeline.pyramids.runs import added_scales, finished_scales, places_of, planned_runs
 from ngprecomp.pipeline.report import MEAN_OF_LABELS, Report, counted, peak_memory
 from ngprecomp.version import __version__
-from ngprecomp.volume.budget import parse_memory, worker_count
 from ngprecomp.volume.creating import positive_triple
-from ngprecomp.volume.documents import change_info, read_info
+from ngprecomp.volume.documents import change_info
 from ngprecomp.volume.handle import BoxLike, Volume, as_box
-from ngprecomp.volume.opening import handle_of, read_scale
+from ngprecomp.volume.opening import handle_of, info_of, read_scale
 from ngprecomp.volume.places import place_of, refuse_shared_folders
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Options:
     exact: bool
     missing: Missing
     skip_empty: bool
+    checksums: bool
     resume: bool
     overwrite: bool
 
@@ -65,10 +67,12 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     box: BoxLike | None = None,
     missing: Missing = "zero",
     skip_empty: bool = False,
+    checksums: bool = False,
     memory: int | str | None = None,
     workers: int | None = None,
     resume: bool = True,
     overwrite: bool = False,
+    executor: ExecutorLike = None,
     progress: Progress | None = None,
 ) -> Report:
     """Make the coarser scales of a volume, each from the one before it in ``info``, or anew where a box has changed.
@@ -93,12 +97,16 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
         What absent chunks are: ``"zero"`` reads zeros and counts them, ``"error"`` raises.
     skip_empty
         Leave all-zero chunks out.
+    checksums
+        Store the CRC-32C of every chunk of the scales that are made beside the volume, for `check`; not over a box.
     memory, workers
         Bytes (``"512MB"``) that the job may hold, and threads (0 or None: one per core).
     resume
         Go on with an unfinished job of the same options over the same voxels, instead of beginning anew.
     overwrite
         Make all coarser scales anew, also those that hold chunks. With a box that goes without saying.
+    executor
+        Where footprints of whole chunks and shards are made, as in `convert`; not over a box.
     progress
         Called with finished and total voxels.
 
@@ -122,16 +130,28 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
     """
     began = time.monotonic()
     opened = handle_of(volume)
-    refuse_shared_folders(opened.place.store, read_info(opened.place.store))
-    threads = worker_count(workers, remote=opened.place.store.remote)
-    running = Running(parse_memory(memory), threads, progress or ignore_progress, skip_empty)
+    refuse_shared_folders(opened.place.store, info_of(opened))
+    processes, bytes_each, threads = share(executor, memory, workers, remote=opened.place.store.remote)
+    running = Running(bytes_each, threads, progress or ignore_progress, skip_empty)
     options = Options(
-        levels, positive_triple("factor", three(factor)), method, exact, missing, skip_empty, resume, overwrite
+        levels,
+        positive_triple("factor", three(factor)),
+        method,
+        exact,
+        missing,
+        skip_empty,
+        checksums,
+        resume,
+        overwrite,
     )
-    if box is None:
-        filled, notes = _whole(opened, options, running)
-    else:
-        filled, notes = _over_box(opened, as_box(box, opened.box), options, running)
+    with task_pool(executor, processes) as tasks:
+        if box is None:
+            refuse_unseen(tasks, opened.place.store)
+            filled, notes = _whole(opened, options, replace(running, tasks=tasks))
+        elif tasks is None:
+            filled, notes = _over_box(opened, as_box(box, opened.box), options, running)
+        else:
+            raise OptionError("a box is made anew by threads of this process: chunks of it are changed where they are")
     return Report(
         "build_pyramid",
         opened.url,
@@ -148,11 +168,11 @@ def build_pyramid(  # noqa: PLR0913 - a public signature may be long
 def _whole(volume: Volume, options: Options, running: Running) -> tuple[Filled, list[str]]:
     """Make whole scales; return what was made and the choices behind it."""
     levels, exact = options.levels, options.exact
-    store, info = volume.place.store, read_info(volume.place.store)
+    store, info = volume.place.store, info_of(volume)
     method = choose_method(options.method, info.type, info.dtype, exact=exact)
     scales = [read_scale(store, info, index) for index in range(len(info.scales))]
     added = added_scales(scales, levels, options.factor, method)
-    places = places_of(store, info, [*scales, *added])
+    places = places_of(store, info, [*scales, *added], checksums=options.checksums)
     if levels is not None:
         places = places[: levels + 1]
     declared = [] if options.overwrite else places[1 : len(scales)]
@@ -179,6 +199,8 @@ def _whole(volume: Volume, options: Options, running: Running) -> tuple[Filled, 
 def _given(options: Options, method: str) -> dict[str, Any]:
     """Return the options that show in what is written."""
     given = {"method": method, "exact": options.exact, "missing": options.missing, "skip_empty": options.skip_empty}
+    if options.checksums:
+        given["checksums"] = True
     return {"levels": options.levels, "factor": options.factor and list(options.factor), **given}
 
 
@@ -190,11 +212,13 @@ def _with_added(info: Info, added: Sequence[Scale]) -> Info:
 
 def _over_box(volume: Volume, box: Box, options: Options, running: Running) -> tuple[Filled, list[str]]:
     """Make the chunks over a box of the scale that is open anew; return what was made and the choices behind it."""
+    if options.checksums:
+        raise OptionError("a box is made anew without checksums: those of the chunks that change are removed")
     if options.levels is not None or options.factor is not None:
         raise OptionError("a box is made anew in the scales that exist: levels and factor are for new scales")
     if options.exact and volume.scale_index:
         raise OptionError("exact scales are made from the first scale: a box that has changed is one of its voxels")
-    store, info = volume.place.store, read_info(volume.place.store)
+    store, info = volume.place.store, info_of(volume)
     recorded, was_exact = recorded_method(store)
     exact = options.exact or (was_exact and options.method is None and volume.scale_index == 0)
     method = choose_method(options.method or recorded, info.type, info.dtype, exact=exact)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.checksums import CHECKSUM_FOLDER, checksum_documents
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import OptionError
 from ngprecomp.format.info import find_scale
@@ -118,6 +119,7 @@ def remove(
     if sidecars:
         parts |= belonging
     parts |= {key: [key] for key in OWN_FILES if key in set(store.list(key))}
+    parts["checksums"] = list(store.list(f"{CHECKSUM_FOLDER}/"))
     parts["journal"] = list(store.list(f"{JOURNAL_FOLDER}/"))
     going = {key for keys in parts.values() for key in keys}
     removal = Removal(store.url, _parts(store, parts), _kept(store, going, belonging), not dry_run)
@@ -133,12 +135,14 @@ def _remove_scale(store: Store, info: Info, index: int, *, sidecars: bool, dry_r
         raise OptionError("sidecars belong to the volume: they go with it, not with a scale")
     if len(info.scales) == 1:
         raise OptionError(f"{store.url} has this scale only: remove the volume")
-    scale = info.scale(index, max_chunk_bytes=None)
+    scale = info.scale(index, limited=False)
     place = place_of(store, info, scale)
     mate = folder_mate(info, index)
     keys = [] if mate is not None else list(chunk_files(place))
     kept = (f"its chunks, which are those of scale {mate}, too",) if mate is not None else ()
-    removal = Removal(store.url, _parts(store, {f"scale {scale.key}": keys}), kept, not dry_run)
+    sums = [] if mate is not None else [key for copy in place.copies for key in checksum_documents(copy)]
+    parts = _parts(store, {f"scale {scale.key}": keys, "checksums": sums})
+    removal = Removal(store.url, parts, kept, not dry_run)
     if not dry_run:
         change_info(store, lambda now: _without(now, info, index))
         if mate is None:

@@ -121,6 +121,20 @@ def megabytes(nbytes: int) -> str:
     return f"{nbytes} B"
 
 
+def duration(seconds: float) -> str:
+    """Return a time for people.
+
+    Examples
+    --------
+    >>> duration(0.016), duration(125), duration(40000), duration(900000)
+    ('0.016 s', '2.08 min', '11.1 h', '10.4 d')
+    """
+    for unit, factor in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * factor:
+            return f"{seconds / factor:,.3g} {unit}" if seconds < 1000 * factor else f"{seconds / factor:,.0f} {unit}"
+    return f"{seconds:.3g} s"
+
+
 def peak_memory() -> int:
     """Return the peak resident memory of this process in bytes."""
     # The system's count outlives exec: a command started by a notebook of 2 GB would report those.

@@ -15,7 +15,7 @@ from ngprecomp.sources.tally import Tally
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from ngprecomp.sources.protocol import Voxels
+    from ngprecomp.sources.protocol import Source, Voxels
 
 
 def open_array(array: Any, axes: str | None) -> StoredSource:
@@ -40,6 +40,12 @@ def open_array(array: Any, axes: str | None) -> StoredSource:
     check_array(name, shape, dtype)
     order = parse_axes(axes, shape, name)
     return StoredSource(name, HeldArray(array, shape, native(dtype)), order, notes=(asked_axes_note(order, shape),))
+
+
+def lies_in_memory(source: Source) -> bool:
+    """Whether a source is a NumPy array: other processes do not see it."""
+    stored = getattr(source, "stored", None)
+    return isinstance(stored, HeldArray) and isinstance(stored.array, np.ndarray)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from ngprecomp.errors import OptionError
 
 Kind = Literal["s3", "gs", "az"]
+ZIP = "|zip:"  # between the address of a zip file and a folder in it
 
 SCHEMES: dict[str, tuple[Kind, str]] = {
     "s3": ("s3", ""),

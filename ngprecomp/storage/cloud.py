@@ -16,12 +16,15 @@ from ngprecomp.storage.spooled_writer import SpooledWriter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from ngprecomp.storage.address import Address
     from ngprecomp.storage.object_client import ObjectClient
     from ngprecomp.storage.protocol import Buffer, Parts, Stat, Stored
 
 LARGEST_PUT = 16 << 20  # what is larger goes up in parts
+PART_BYTES = 16 << 20  # obstore's 5 MiB times the 10 000 parts of S3 would end at 52 GB
+PAGE = 1000  # keys that one request lists or deletes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class CloudStore:
         """A request takes as long as many bytes."""
         return True
 
+    @property
+    def keeps_encodings(self) -> bool:
+        """Objects have attributes."""
+        return True
+
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the whole object, unless it has more than `limit` bytes."""
         return self._client.get(self._path_to_read(key), limit)
@@ -75,9 +83,11 @@ class CloudStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Store an object whole; it is durable in any case."""
-        self._client.put(self._path_to_write(key), data, if_absent=if_absent, if_version=if_version)
+        path = self._path_to_write(key)
+        self._client.put(path, data, if_absent=if_absent, if_version=if_version, content_encoding=content_encoding)
 
     def writer(self, key: str, *, durable: bool = False, spool_dir: str | None = None) -> SpooledWriter:
         """Begin an object that is collected in a temporary file and then sent."""
@@ -91,12 +101,12 @@ class CloudStore:
 
         return SpooledWriter(f"{self.address.kind}://{self.address.bucket}/{path}", upload, spool_dir)
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Hold a key alone, by an object in a folder of locks below the prefix."""
         path = self._path_to_write(key)
         name = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         client = self._client
-        return cloud_lock(client, self._path_to_write(f"{LOCK_FOLDER}/{name}"), client.name(path), timeout)
+        return cloud_lock(client, self._path_to_write(f"{LOCK_FOLDER}/{name}"), client.name(path), timeout, stop)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of all objects that start with `prefix`."""

@@ -31,23 +31,25 @@ _LONGEST_PAUSE = 1.0
 
 
 @contextmanager
-def cloud_lock(client: ObjectClient, path: str, what: str, timeout: float) -> Iterator[None]:
+def cloud_lock(
+    client: ObjectClient, path: str, what: str, timeout: float, stop: threading.Event | None = None
+) -> Iterator[None]:
     """Hold the object at `path` alone; `what` names in messages the thing that it stands for.
 
     Raises
     ------
     StorageError
-        After `timeout` seconds of waiting; or at the end, if the lock was lost on the way.
+        After `timeout` seconds of waiting, or when `stop` is set; or at the end, if the lock was lost on the way.
     """
     lease = _Lease(client, path, what)
-    lease.acquire(timeout)
-    stop = threading.Event()
-    renewing = threading.Thread(target=lease.renew_until, args=(stop,), daemon=True, name="ngprecomp-lock")
+    lease.acquire(timeout, stop or threading.Event())
+    released = threading.Event()
+    renewing = threading.Thread(target=lease.renew_until, args=(released,), daemon=True, name="ngprecomp-lock")
     renewing.start()
     try:
         yield
     finally:
-        stop.set()
+        released.set()
         renewing.join()
         lost = not lease.release()
     if lost:
@@ -61,7 +63,7 @@ class _Lease:
     what: str
     version: str | None = None
 
-    def acquire(self, timeout: float) -> None:
+    def acquire(self, timeout: float, stop: threading.Event) -> None:
         """Wait for the lock."""
         deadline = time.monotonic() + timeout
         pause = _FIRST_PAUSE
@@ -71,7 +73,8 @@ class _Lease:
                     f"{self.what} is locked by another thread or process{self._holder()}; "
                     f"gave up after {timeout:g} s of waiting"
                 )
-            time.sleep(pause)
+            if stop.wait(pause):
+                raise StorageError(f"{self.what} is locked by another thread or process; it is not waited for any more")
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def renew_until(self, stop: threading.Event) -> None:

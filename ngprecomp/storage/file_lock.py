@@ -6,6 +6,7 @@ import errno
 import os
 import time
 from contextlib import contextmanager, suppress
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ngprecomp.errors import StorageError
@@ -22,7 +23,7 @@ _LONGEST_PAUSE = 0.05
 
 
 @contextmanager
-def file_lock(path: str, what: str, timeout: float) -> Iterator[None]:
+def file_lock(path: str, what: str, timeout: float, stop: Event | None = None) -> Iterator[None]:
     """Hold the file `path` alone; `what` names in messages the thing that it stands for.
 
     Every caller opens the file anew, so ``flock`` keeps threads of one process apart as well as processes.
@@ -31,9 +32,9 @@ def file_lock(path: str, what: str, timeout: float) -> Iterator[None]:
     Raises
     ------
     StorageError
-        After `timeout` seconds of waiting, or where the file system has no locks.
+        After `timeout` seconds of waiting, when `stop` is set, or where the file system has no locks.
     """
-    held = _acquire(path, what, timeout)
+    held = _acquire(path, what, timeout, stop or Event())
     try:
         yield
     finally:
@@ -47,7 +48,26 @@ def file_lock(path: str, what: str, timeout: float) -> Iterator[None]:
             os.rmdir(os.path.dirname(path))
 
 
-def _acquire(path: str, what: str, timeout: float) -> int:
+def is_held(path: str) -> bool:
+    """Return whether somebody holds the lock on a file, or may hold it: what cannot be opened tells nothing."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(path: str, what: str, timeout: float, stop: Event) -> int:
     """Return the descriptor of the locked file; ``flock`` cannot time out, so it is tried again and again."""
     deadline = time.monotonic() + timeout
     pause = _FIRST_PAUSE
@@ -63,7 +83,8 @@ def _acquire(path: str, what: str, timeout: float) -> int:
             return descriptor
         if time.monotonic() >= deadline:
             raise StorageError(f"{what} is locked by another thread or process; gave up after {timeout:g} s of waiting")
-        time.sleep(pause)
+        if stop.wait(pause):
+            raise StorageError(f"{what} is locked by another thread or process; it is not waited for any more")
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

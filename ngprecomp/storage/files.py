@@ -22,7 +22,7 @@ _ATTEMPTS = 100
 
 
 @contextmanager
-def opened(path: str) -> Iterator[tuple[int, os.stat_result]]:
+def opened(path: str, root: str = "") -> Iterator[tuple[int, os.stat_result]]:
     """Open a regular file for reading and give its descriptor and status.
 
     Raises
@@ -30,13 +30,13 @@ def opened(path: str) -> Iterator[tuple[int, os.stat_result]]:
     KeyNotFoundError
         Nothing is there.
     StorageError
-        What is there is not a regular file, or a link on the way leads nowhere.
+        What is there is not a regular file, a link on the way leads nowhere, or below `root` a file is in the way.
     """
     try:
         # Without O_NONBLOCK a FIFO that nobody writes to would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise nothing_at(path) from error
+        raise nothing_at(path, root) from error
     try:
         with naming(path):
             status = os.fstat(descriptor)
@@ -46,12 +46,12 @@ def opened(path: str) -> Iterator[tuple[int, os.stat_result]]:
         os.close(descriptor)
 
 
-def status_of(path: str) -> os.stat_result:
+def status_of(path: str, root: str = "") -> os.stat_result:
     """Return the status of a regular file without opening it; raises as `opened`."""
     try:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise nothing_at(path) from error
+        raise nothing_at(path, root) from error
     require_regular(path, status)
     return status
 
@@ -63,13 +63,18 @@ def require_regular(path: str, status: os.stat_result) -> None:
         raise StorageError(f"{path} is {kind}, not a regular file")
 
 
-def nothing_at(path: str) -> KeyNotFoundError | StorageError:
-    """Return the error for a path that does not open: absent, unless a link on the way leads nowhere."""
+def nothing_at(path: str, root: str = "") -> KeyNotFoundError | StorageError:
+    """Return the error for a path that does not open: absent, unless a link on the way leads nowhere.
+
+    A file in the place of a folder is another error, but only below `root`: that there is no volume in a file is known.
+    """
     reached = path
     while not os.path.exists(reached):
         if os.path.islink(reached):
             return StorageError(f"{reached} is a symbolic link to {os.readlink(reached)}, which does not exist")
         reached = os.path.dirname(reached)
+    if root and reached.startswith(f"{root}/") and not os.path.isdir(reached):
+        return StorageError(f"{reached} is a file, not a folder")
     return KeyNotFoundError(f"{path} does not exist")
 
 

@@ -19,6 +19,7 @@ from ngprecomp.storage.spooled_writer import SpooledWriter
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from ngprecomp.storage.protocol import Buffer, Parts
 
@@ -81,6 +82,11 @@ class FsspecStore:
         """A request takes as long as many bytes."""
         return True
 
+    @property
+    def keeps_encodings(self) -> bool:
+        """Not all file systems of fsspec have attributes."""
+        return False
+
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the whole object, unless it has more than `limit` bytes."""
         filesystem, path = self._find(key)
@@ -139,6 +145,7 @@ class FsspecStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Store an object whole, without conditions."""
         filesystem, path = self._find_to_write(key)
@@ -158,7 +165,7 @@ class FsspecStore:
 
         return SpooledWriter(self._where(key), upload, spool_dir)
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Refuse."""
         path_to_write("/", key)
         self._refuse("locks")

@@ -14,6 +14,7 @@ from ngprecomp.storage.keys import path_to_read
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from ngprecomp.storage.object_client import ObjectClient
     from ngprecomp.storage.protocol import Buffer, Parts, Stat, Stored, Writer
@@ -47,6 +48,11 @@ class HttpStore:
         """A request takes as long as many bytes."""
         return True
 
+    @property
+    def keeps_encodings(self) -> bool:
+        """Nothing is stored."""
+        return False
+
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the whole object, unless it has more than `limit` bytes."""
         return self._client.get(self._path(key), limit)
@@ -69,6 +75,7 @@ class HttpStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Refuse to write."""
         self._refuse()
@@ -77,7 +84,7 @@ class HttpStore:
         """Refuse to write."""
         self._refuse()
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Refuse to write."""
         self._refuse()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, StorageError
-from ngprecomp.storage.file_lock import file_lock
+from ngprecomp.storage.file_lock import file_lock, is_held
 from ngprecomp.storage.files import nothing_at, opened, read_at, status_of
 from ngprecomp.storage.keys import folder_to_list, path_to_read, path_to_write
 from ngprecomp.storage.local_writer import LocalWriter
@@ -22,6 +22,7 @@ from ngprecomp.storage.temporary import Temporary, is_abandoned, is_temporary
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from ngprecomp.storage.protocol import Buffer, Parts
 
@@ -67,16 +68,21 @@ class LocalStore:
         """Requests cost nothing."""
         return False
 
+    @property
+    def keeps_encodings(self) -> bool:
+        """Files have no such attribute."""
+        return False
+
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the whole file, unless it has more than `limit` bytes."""
         path = path_to_read(self.root, key)
-        with opened(path) as (descriptor, status):
+        with opened(path, self.root) as (descriptor, status):
             require_size(status.st_size, limit, path)
             return Stored(read_at(descriptor, 0, status.st_size, path), version=_stat(status).version)
 
     def stat(self, key: str) -> Stat:
         """Return the size and the version of the file."""
-        return _stat(status_of(path_to_read(self.root, key)))
+        return _stat(status_of(path_to_read(self.root, key), self.root))
 
     def get_ranges(
         self, key: str, starts: Sequence[int], lengths: Sequence[int], *, if_version: str | None = None
@@ -84,7 +90,7 @@ class LocalStore:
         """Return several byte ranges of one file; neighbours are read together."""
         path = path_to_read(self.root, key)
         parts = [b""] * len(starts)
-        with opened(path) as (descriptor, status):
+        with opened(path, self.root) as (descriptor, status):
             _require_version(path, status, if_version)
             require_inside(status.st_size, starts, lengths, path)
             for run in join_ranges(starts, lengths, gap=_GAP, limit=_LONGEST_RUN):
@@ -102,6 +108,7 @@ class LocalStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Store a file whole."""
         with Temporary(path_to_write(self.root, key)) as temporary:
@@ -117,9 +124,13 @@ class LocalStore:
         """Begin a file that is written piece by piece."""
         return LocalWriter(path_to_write(self.root, key), durable=durable)
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Hold a key alone, by ``flock`` on a file in a folder of locks below the root."""
-        return self._lock("held", key, timeout)
+        return self._lock("held", key, timeout, stop)
+
+    def is_locked(self, key: str) -> bool:
+        """Return whether somebody holds a key at this moment."""
+        return is_held(self._lock_file("held", key))
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of all files that start with `prefix`; only folders that can hold such are read."""
@@ -169,11 +180,15 @@ class LocalStore:
                 raise ChangedError(f"{temporary.target} was removed in between") from error
             temporary.publish(durable=durable)
 
-    def _lock(self, purpose: str, key: str, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def _lock(
+        self, purpose: str, key: str, timeout: float = 60.0, stop: Event | None = None
+    ) -> AbstractContextManager[None]:
         """Lock a key for callers ("held") or for a conditional put ("put"): holders may put conditionally."""
-        path = path_to_write(self.root, key)
+        return file_lock(self._lock_file(purpose, key), path_to_write(self.root, key), timeout, stop)
+
+    def _lock_file(self, purpose: str, key: str) -> str:
         name = hashlib.blake2b(os.fsencode(f"{purpose} {key}"), digest_size=16).hexdigest()
-        return file_lock(os.path.join(self.root, LOCK_FOLDER, name), path, timeout)
+        return os.path.join(self.root, LOCK_FOLDER, name)
 
     def _remove_empty(self, folder: str) -> None:
         """Remove a folder if it is empty, then those above it, the root last."""

@@ -6,6 +6,7 @@ import itertools
 import os
 import posixpath
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -18,6 +19,7 @@ from ngprecomp.storage.ranges import require_inside, require_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from threading import Event
 
     from ngprecomp.storage.protocol import Buffer, Parts
 
@@ -26,6 +28,7 @@ _OBJECTS: dict[str, Stored] = {}
 _LOCKED: set[str] = set()
 _CHANGED = threading.Condition(threading.Lock())
 _VERSIONS = itertools.count(1)
+_LONGEST_WAIT = 0.1  # until somebody looks whether there is still a wish for a lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class MemoryStore:
     @property
     def remote(self) -> bool:
         """Requests cost nothing."""
+        return False
+
+    @property
+    def keeps_encodings(self) -> bool:
+        """Names tell how objects are compressed, as on a disk."""
         return False
 
     def get(self, key: str, *, limit: int | None = None) -> Stored:
@@ -88,6 +96,7 @@ class MemoryStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Store an object whole; nothing here survives a loss of power, so `durable` changes nothing."""
         path = path_to_write(self._root, key)
@@ -105,11 +114,14 @@ class MemoryStore:
         return MemoryWriter(self, key)
 
     @contextmanager
-    def lock(self, key: str, *, timeout: float = 60.0) -> Iterator[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> Iterator[None]:
         """Hold a key alone among the threads of this process."""
         path = path_to_write(self._root, key)
         with _CHANGED:
-            if not _CHANGED.wait_for(lambda: path not in _LOCKED, timeout):
+            deadline = time.monotonic() + timeout
+            while not _CHANGED.wait_for(lambda: path not in _LOCKED, min(timeout, _LONGEST_WAIT)):
+                if time.monotonic() < deadline and not (stop and stop.is_set()):
+                    continue
                 raise StorageError(f"memory:/{path} is locked by another thread; gave up after {timeout:g} s")
             _LOCKED.add(path)
         try:

@@ -11,6 +11,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, NotSupportedError, PreconditionError
 
 from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, StorageError
+from ngprecomp.storage.cloud import PAGE, PART_BYTES
 from ngprecomp.storage.object_errors import naming
 from ngprecomp.storage.protocol import Stat, Stored
 from ngprecomp.storage.ranges import join_ranges, require_inside, require_size
@@ -28,10 +29,8 @@ PROCESS = os.getpid()
 GAP = 1 << 20
 LONGEST_RUN = 16 << 20
 RUNS_AT_ONCE = 16
-PART_BYTES = 16 << 20  # obstore's 5 MiB times the 10 000 parts of S3 would end at 52 GB
 PARTS_AT_ONCE = 3  # with 4 the upload of 1 GiB took 97 MiB of memory
 LARGEST_WHOLE = 64 << 20  # what is read where a server answers a range with the whole object
-PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +86,32 @@ class ObjectClient:
                 parts[member] = data[start : start + int(lengths[member])]
         return parts
 
-    def put(self, path: str, data: Buffer, *, if_absent: bool = False, if_version: str | None = None) -> str | None:
+    def put(
+        self,
+        path: str,
+        data: Buffer,
+        *,
+        if_absent: bool = False,
+        if_version: str | None = None,
+        content_encoding: str | None = None,
+    ) -> str | None:
         """Store an object whole and return its version."""
         mode: Any = "create" if if_absent else "overwrite" if if_version is None else _condition(if_version)
+        attributes: Any = None
+        if content_encoding is not None:  # Google would inflate what is gzip for who does not ask for it, unless told
+            attributes = {"Content-Encoding": content_encoding, "Cache-Control": "no-transform"}
         view = memoryview(data)
         body = view.cast("B") if view.nbytes else b""
         try:
             with self._naming(path):
                 made = obstore.put(
-                    self.store, path, body, mode=mode, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
+                    self.store,
+                    path,
+                    body,
+                    attributes=attributes,
+                    mode=mode,
+                    chunk_size=PART_BYTES,
+                    max_concurrency=PARTS_AT_ONCE,
                 )
         except AlreadyExistsError as error:
             if if_absent:

@@ -16,6 +16,7 @@ from ngprecomp.errors import KeyNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
 Buffer = bytes | bytearray | memoryview
 Parts = list[bytes]
@@ -80,6 +81,10 @@ class Store(Protocol):
     def remote(self) -> bool:
         """Whether a request takes as long as many bytes: then ranges are joined and many requests made at once."""
 
+    @property
+    def keeps_encodings(self) -> bool:
+        """Whether objects carry a content encoding, by which readers know what to inflate; on disks names tell it."""
+
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the whole object; one of more than `limit` bytes is not read, but raises `StorageError`."""
 
@@ -103,6 +108,7 @@ class Store(Protocol):
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Store an object whole.
 
@@ -112,6 +118,7 @@ class Store(Protocol):
         if_version : store only over the object that `get` returned with this version, else
             `ChangedError`; holds among callers that all give a version
         durable : return when the object survives a loss of power
+        content_encoding : how `data` are compressed, which `get` tells where the store `keeps_encodings`
         """
 
     def writer(self, key: str, *, durable: bool = False, spool_dir: str | None = None) -> Writer:
@@ -121,11 +128,11 @@ class Store(Protocol):
         for such (``TMPDIR``).
         """
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Hold a key alone, among all threads and processes that use this store through ngprecomp.
 
         The lock is not reentrant; it stops those who also lock, not those who only read or put. After waiting
-        `timeout` seconds it raises `StorageError`.
+        `timeout` seconds, or when `stop` is set, it raises `StorageError`.
         """
 
     def list(self, prefix: str = "") -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, StorageError
+from ngprecomp.storage.address import ZIP
 from ngprecomp.storage.files import create, naming, sync_folder, write_at
 from ngprecomp.storage.keys import folder_to_list, path_to_read, path_to_write
 from ngprecomp.storage.local import LocalStore
@@ -36,11 +37,11 @@ from ngprecomp.storage.zip_records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
     from ngprecomp.storage.protocol import Buffer, Parts, Store
 
 T = TypeVar("T")
-ZIP = "|zip:"
 _PIECE = 16 << 20
 _ATTEMPTS = 20
 
@@ -72,6 +73,11 @@ class ZipStore:
     def remote(self) -> bool:
         """As it is for the file."""
         return self.store.remote
+
+    @property
+    def keeps_encodings(self) -> bool:
+        """Entries have no such attribute."""
+        return False
 
     def get(self, key: str, *, limit: int | None = None) -> Stored:
         """Return the bytes of an entry, unless they are more than `limit`."""
@@ -111,6 +117,7 @@ class ZipStore:
         if_absent: bool = False,
         if_version: str | None = None,
         durable: bool = False,
+        content_encoding: str | None = None,
     ) -> None:
         """Append an entry."""
         name = self._name_to_write(key)
@@ -138,9 +145,9 @@ class ZipStore:
 
         return SpooledWriter(self._where(name), append, spool_dir)
 
-    def lock(self, key: str, *, timeout: float = 60.0) -> AbstractContextManager[None]:
+    def lock(self, key: str, *, timeout: float = 60.0, stop: Event | None = None) -> AbstractContextManager[None]:
         """Hold a key alone, by a lock beside the zip file."""
-        return self._disk().lock(f"{self.key}{ZIP}{self._name_to_write(key)}", timeout=timeout)
+        return self._disk().lock(f"{self.key}{ZIP}{self._name_to_write(key)}", timeout=timeout, stop=stop)
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys that start with `prefix` at the time of the call."""

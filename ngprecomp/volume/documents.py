@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ngprecomp.codecs.compression import decompress
 from ngprecomp.errors import ChangedError, ExistsError, KeyNotFoundError, MetadataError, NotFoundError
 from ngprecomp.format.info import Info, info_to_bytes, parse_info
+from ngprecomp.format.scale import MAX_CHUNK_BYTES
 from ngprecomp.volume.places import INFO_KEY
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ MAX_INFO_BYTES = 1 << 20
 ATTEMPTS = 10
 
 
-def read_info(store: Store) -> Info:
-    """Return the ``info`` of the volume at the root of a store.
+def read_info(store: Store, max_chunk_bytes: int = MAX_CHUNK_BYTES) -> Info:
+    """Return the ``info`` of the volume at the root of a store; its scales have chunks of so many bytes at most.
 
     Raises
     ------
@@ -30,11 +31,11 @@ def read_info(store: Store) -> Info:
     MetadataError
         It is invalid; all problems of its top level are listed.
     """
-    return _parsed(store, _stored_info(store))
+    return _parsed(store, _stored_info(store), max_chunk_bytes)
 
 
-def found_info(store: Store) -> Info | None:
-    """Return the ``info`` of the volume at the root of a store, None where there is none.
+def found_info(store: Store, max_chunk_bytes: int = MAX_CHUNK_BYTES) -> Info | None:
+    """Return the ``info`` of the volume at the root of a store as `read_info` does, None where there is none.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def found_info(store: Store) -> Info | None:
         It is invalid.
     """
     try:
-        return read_info(store)
+        return read_info(store, max_chunk_bytes)
     except NotFoundError:
         return None
 
@@ -54,10 +55,11 @@ def _stored_info(store: Store) -> Stored:
         raise NotFoundError(f"no volume at {store.url}: it has no file named info") from None
 
 
-def _parsed(store: Store, stored: Stored) -> Info:
+def _parsed(store: Store, stored: Stored, max_chunk_bytes: int = MAX_CHUNK_BYTES) -> Info:
     encoding = stored.content_encoding
+    text = decompress(stored.data, encoding, MAX_INFO_BYTES) if encoding else stored.data
     try:
-        return parse_info(decompress(stored.data, encoding, MAX_INFO_BYTES) if encoding else stored.data)
+        return parse_info(text, max_chunk_bytes=max_chunk_bytes)
     except MetadataError as error:
         raise MetadataError(error.problems, f"info of {store.url}") from None
 

@@ -20,7 +20,7 @@ from ngprecomp.volume.write_boxes import write_boxes
 from ngprecomp.volume.writing import Input, like_the_rest, write_selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -196,6 +196,27 @@ class Volume:
         limit = None if memory is None else parse_memory(memory)
         for box in write_boxes(self.place, limit):
             yield _as_slices(box)
+
+    def to_dask(self, chunks: Sequence[int] | int | str | None = None) -> Any:
+        """Return the volume as a dask array [x, y, z, channel], which counts from 0 whatever the voxel offset is.
+
+        Its name tells volume, scale and blocks; its tasks carry a handle, neither threads nor cache. They run on dask's
+        threads, its processes and a cluster. Needs the extra ``dask``.
+
+        Parameters
+        ----------
+        chunks
+            Voxels of a block along x, y, z (one number for all, -1 for a whole axis), multiples of the volume's own
+            chunks; or bytes such as ``"64MB"``. By default 64 to 128 MiB, whole shards where they are not larger.
+
+        Raises
+        ------
+        OptionError
+            They are no multiples, or dask is not installed.
+        """
+        from ngprecomp.volume.dask_array import to_dask
+
+        return to_dask(self, chunks)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:

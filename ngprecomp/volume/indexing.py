@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import OutOfBoundsError
-from ngprecomp.format.box import Box, triple
+from ngprecomp.format.box import Box, Triple, triple
+
+if TYPE_CHECKING:
+    from ngprecomp.format.grid import Grid
 
 AXES = ("x", "y", "z", "channel")
 Index = Any
 
 
 Slices = tuple[slice, slice, slice, slice]
+Overlap = tuple[slice, slice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,22 @@ class Part:
     def empty(self) -> bool:
         """Whether they have no voxel in common."""
         return any(part.start == part.stop for part in self.of_selection)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a selection has in common with each chunk that it touches: worked out once along each axis."""
+
+    first: Triple
+    along: tuple[list[Overlap], list[Overlap], list[Overlap]]
+    channels: Overlap
+
+    def at(self, position: Triple) -> Part:
+        """Return what the selection has in common with the chunk at a position."""
+        (x, y, z), (i, j, k), (of_x, of_y, of_z) = position, self.first, self.along
+        overlaps = of_x[x - i], of_y[y - j], of_z[z - k], self.channels
+        of_selection, of_chunk = zip(*overlaps, strict=True)
+        return Part(of_selection, of_chunk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +85,19 @@ class Selection:
         """Whether every voxel of the box and every channel between first and last is selected, in ascending order."""
         return all(r.step == 1 for r in self.ranges)
 
-    def part_of(self, cell: Box) -> Part:
-        """Return which of the selected voxels lie in the chunk over `cell`."""
-        bounds = [*zip(cell.lo, cell.hi, strict=True), (0, max(self.ranges[3], default=0) + 1)]
-        parts = [_overlap(r, lo, hi) for r, (lo, hi) in zip(self.ranges, bounds, strict=True)]
-        (x, of_x), (y, of_y), (z, of_z), (c, of_c) = parts
-        return Part((x, y, z, c), (of_x, of_y, of_z, of_c))
+    def parts(self, grid: Grid, touched: Box) -> Parts:
+        """Return which of the selected voxels lie in each chunk of a box of grid positions."""
+        x, y, z = (self._along(axis, grid, range(touched.lo[axis], touched.hi[axis])) for axis in range(3))
+        return Parts(touched.lo, (x, y, z), _overlap(self.ranges[3], 0, max(self.ranges[3], default=0) + 1))
+
+    def _along(self, axis: int, grid: Grid, positions: range) -> list[Overlap]:
+        """Return the overlaps with the chunks at some positions along one axis."""
+        start, step, end = grid.domain.lo[axis], grid.chunk[axis], grid.domain.hi[axis]
+        firsts = (start + position * step for position in positions)
+        return [_overlap(self.ranges[axis], first, min(first + step, end)) for first in firsts]
 
 
-def _overlap(selected: range, lo: int, hi: int) -> tuple[slice, slice]:
+def _overlap(selected: range, lo: int, hi: int) -> Overlap:
     """Return the part of a range with ``lo <= value < hi``: as a slice of its positions, and as offsets from `lo`."""
     step = selected.step
     if step > 0:

@@ -13,9 +13,11 @@ from ngprecomp.format.creation import opened_or_created
 from ngprecomp.format.description import chunk_size_of
 from ngprecomp.format.info import find_scale
 from ngprecomp.format.open_mode import open_mode
+from ngprecomp.format.scale import MAX_CHUNK_BYTES
 from ngprecomp.format.schema import Schema
 from ngprecomp.format.spec import parse_spec
 from ngprecomp.storage.locate import open_store
+from ngprecomp.volume.budget import parse_memory
 from ngprecomp.volume.documents import found_info, read_info, write_info
 from ngprecomp.volume.handle import Volume
 from ngprecomp.volume.places import INFO_KEY, check_new_scale, place_of
@@ -47,6 +49,7 @@ class Access:
     durable: bool = False
     threads: int = 0
     cache_bytes: int = DEFAULT_CACHE_BYTES
+    max_chunk_bytes: int = MAX_CHUNK_BYTES
 
 
 def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
@@ -72,6 +75,7 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
     threads: int = 0,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
     durable: bool = False,
+    max_chunk_bytes: int | str | None = None,
 ) -> Volume:
     """Open one scale of a volume for reading and writing, or create it.
 
@@ -96,9 +100,12 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
     threads
         Threads that fetch and decode chunks; 0 for one per core, 64 where every request crosses a network.
     cache_bytes
-        Memory for the indices of shards.
+        Memory for the indices of shards and for encoded chunks that were read from them.
     durable
         Whether writes reach the disk before they return.
+    max_chunk_bytes
+        Bytes (``"4GB"``) that one decoded chunk may take, 1 GiB where not given; jobs that are given the open volume
+        keep to it, too.
 
     Raises
     ------
@@ -139,7 +146,8 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
         dimension_units=dimension_units,
         schema=schema,
     )
-    access = Access(checked_missing(missing), durable, threads, cache_bytes)
+    largest = MAX_CHUNK_BYTES if max_chunk_bytes is None else parse_memory(max_chunk_bytes)
+    access = Access(checked_missing(missing), durable, threads, cache_bytes, largest)
     return opened(parse_spec(spec).asking(scale=scale, mode=mode, schema=said), access, chunk_rule)
 
 
@@ -147,7 +155,7 @@ def opened(spec: Spec, access: Access, chunk_rule: Rule = "closest") -> Volume:
     """Return the volume that a spec means, created if the spec asks for that."""
     store = open_store(spec.url)
     with naming_volume(store):
-        info, index = _settled(store, spec, chunk_rule)
+        info, index = _settled(store, spec, chunk_rule, access.max_chunk_bytes)
     scale = _copy_meant(info.scale(index), spec)
     place = place_of(store, info, scale, store_zeros=bool(spec.store_data_equal_to_fill_value))
     missing: Missing = "error" if spec.fill_missing_data_reads is False else access.missing
@@ -161,11 +169,17 @@ def handle_of(volume: Volume | SpecLike, scale: ScaleLike | None = None) -> Volu
         return open_volume(volume, scale)
     if scale is None:
         return volume
-    store = volume.place.store
-    info = read_info(store)
+    store, info = volume.place.store, info_of(volume)
     index = find_scale(info, scale)
     place = place_of(store, info, read_scale(store, info, index))
     return replace(volume, place=place, parsed_info=info, scale_index=index)
+
+
+def info_of(volume: Volume | SpecLike) -> Info:
+    """Return the present ``info`` of a volume, open or named; that of an open one has the limit of its chunks."""
+    if isinstance(volume, Volume):
+        return read_info(volume.place.store, volume.parsed_info.max_chunk_bytes)
+    return read_info(store_of(volume))
 
 
 def store_of(volume: Volume | SpecLike) -> Store:
@@ -198,33 +212,34 @@ def naming_volume(store: Store) -> Iterator[None]:
         raise type(error)(f"{store.url}: {error}") from None
 
 
-def _settled(store: Store, spec: Spec, rule: Rule) -> tuple[Info, int]:
+def _settled(store: Store, spec: Spec, rule: Rule, max_chunk_bytes: int) -> tuple[Info, int]:
     """Return the volume and the index of the scale; where something is created, ``info`` is written."""
     if spec.mode.assumes:
-        return _usable(*opened_or_created(spec, None, rule=rule))
+        return _usable(*opened_or_created(spec, None, rule=rule), max_chunk_bytes)
     if not spec.mode.create:
-        return _usable(*opened_or_created(spec, read_info(store), rule=rule))
+        return _usable(*opened_or_created(spec, read_info(store, max_chunk_bytes), rule=rule), max_chunk_bytes)
     if not spec.mode.delete_existing:
-        there = found_info(store)
+        there = found_info(store, max_chunk_bytes)
         info, index = opened_or_created(spec, there, rule=rule)
         if info is there:
-            return _usable(info, index)
+            return _usable(info, index, max_chunk_bytes)
     with store.lock(INFO_KEY):
-        there = found_info(store)
+        there = found_info(store, max_chunk_bytes)
         info, index = opened_or_created(spec, there, rule=rule)
         if info is not there:
-            check_new_scale(info, index)
+            check_new_scale(replace(info, max_chunk_bytes=max_chunk_bytes), index)
             going = interrupted_removal(store)
             if going is not None:
                 remove_volume(store, going)
             if spec.mode.delete_existing:
                 store.delete(store.list())
             write_info(store, info)
-        return _usable(info, index)
+        return _usable(info, index, max_chunk_bytes)
 
 
-def _usable(info: Info, index: int) -> tuple[Info, int]:
+def _usable(info: Info, index: int, max_chunk_bytes: int) -> tuple[Info, int]:
     """Return both once the scale has proved to be one that we read."""
+    info = replace(info, max_chunk_bytes=max_chunk_bytes)
     info.scale(index)
     return info, index
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.checksums import CHECKSUM_FOLDER
 from ngprecomp.chunks.place import Place
 from ngprecomp.errors import ExistsError, MetadataError, OptionError
 from ngprecomp.format.names import escapes, key_problem, resolve_key
@@ -29,19 +30,29 @@ def place_of(
     compression: str = "",
     compress_level: int | None = None,
     store_zeros: bool = False,
+    checksums: bool = False,
 ) -> Place:
     """Return the place of a scale whose volume is the root of `store`; ``..`` in its key is followed lexically."""
     return Place(
-        store, folder_of(scale), scale, info.dtype, info.num_channels, compression, compress_level, store_zeros
+        store,
+        folder_of(scale),
+        scale,
+        info.data_type,
+        info.num_channels,
+        compression,
+        compress_level,
+        store_zeros,
+        checksums,
     )
 
 
 def folder_of(scale: Scale) -> str:
     """Return the folder of a scale, seen from that of its volume; empty where the key names none."""
-    return _folder(scale.key)
+    return folder_of_key(scale.key)
 
 
-def _folder(key: str) -> str:
+def folder_of_key(key: str) -> str:
+    """Return the folder that the key of a scale names: ``8_8_40`` and ``./a/../8_8_40/`` are the same."""
     if key_problem(key):
         return ""
     return posixpath.normpath(key) if escapes(key) else resolve_key("", key)
@@ -49,7 +60,7 @@ def _folder(key: str) -> str:
 
 def folder_mate(info: Info, index: int) -> int | None:
     """Return another scale that has the folder of this one, if any: ``8_8_40`` and ``./8_8_40/`` are the same."""
-    folders = [_folder(key) if isinstance(key := scale.get("key"), str) else None for scale in info.scales]
+    folders = [folder_of_key(key) if isinstance(key := scale.get("key"), str) else None for scale in info.scales]
     if folders[index] is None:
         return None
     return next((at for at, folder in enumerate(folders) if at != index and folder == folders[index]), None)
@@ -68,7 +79,8 @@ def refuse_shared_folders(store: Store, info: Info) -> None:
         if mate is not None:
             raise OptionError(
                 f"will not write to {store.url}: its scales {index} and {mate} have the same folder, "
-                f"{_folder(scale['key'])!r}, where chunks of one may replace those of the other; correct info first"
+                f"{folder_of_key(scale['key'])!r}, where chunks of one may replace those of the other; "
+                "correct info first"
             )
 
 
@@ -86,7 +98,7 @@ def check_new_scale(info: Info, index: int) -> None:
         scale = info.scale(index)
     except MetadataError as error:
         raise OptionError("; ".join(map(str, error.problems))) from None
-    if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, REMOVAL_KEY):
+    if folder_of(scale) in (INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, REMOVAL_KEY, CHECKSUM_FOLDER):
         raise OptionError(f"the key {scale.key!r} of a scale is the name of a file of the volume")
     mate = folder_mate(info, index)
     if mate is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ngprecomp.chunks.batches import batches
+from ngprecomp.chunks.batches import batches, reading_threads
 from ngprecomp.chunks.coding import decode_chunk, decode_chunk_into
 from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.chunks.reading import read_batch
@@ -17,8 +18,11 @@ from ngprecomp.errors import MissingChunkError, OptionError
 from ngprecomp.format.box import Box, Triple
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ngprecomp.chunks.cache import LruCache
     from ngprecomp.chunks.place import Place
-    from ngprecomp.volume.indexing import Part, Selection
+    from ngprecomp.volume.indexing import Part, Parts, Selection
     from ngprecomp.volume.resources import Resources
 
 Voxels = NDArray[Any]
@@ -52,11 +56,13 @@ def read_selection(place: Place, selection: Selection, missing: Missing, resourc
     OptionError
         The selection has more voxels than the memory holds.
     """
-    voxels = _empty(selection, place)
     touched = place.grid.touched(selection.box)
-    read = partial(_read_chunks, place, selection, voxels, missing, resources)
-    pool = resources.pool if max(touched.size) > 1 and resources.threads > 1 else None
-    return voxels, sum(map_in_order(read, batches(place, touched), pool, 4 * resources.threads))
+    straight = selection.dense and selection.shape[3] == place.num_channels
+    target = _Target(place, _empty(selection, place), selection.parts(place.grid, touched), straight, missing)
+    fill = partial(target.fill, resources.cache)
+    threads = reading_threads(place, touched, resources.threads)
+    pool = resources.pool if max(touched.size) > 1 and threads > 1 else None
+    return target.voxels, sum(map_in_order(fill, batches(place, touched, threads), pool, 4 * threads))
 
 
 def _empty(selection: Selection, place: Place) -> Voxels:
@@ -69,41 +75,45 @@ def _empty(selection: Selection, place: Place) -> Voxels:
         ) from None
 
 
-def _read_chunks(
-    place: Place, selection: Selection, voxels: Voxels, missing: Missing, resources: Resources, positions: list[Triple]
-) -> int:
-    """Fill the parts of `voxels` that some chunks hold; return how many of these are absent."""
-    parts = [(position, selection.part_of(place.grid.cell(position))) for position in positions]
-    held = [(position, part) for position, part in parts if not part.empty]  # a stride steps over the others
-    if not held:
-        return 0
-    encoded = read_batch(place, [position for position, _ in held], resources.cache)
-    return sum(
-        _fill(place, selection, voxels, missing, position, part, data)
-        for (position, part), data in zip(held, encoded, strict=True)
-    )
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Selected voxels that are filled from chunks, and which part of them each chunk holds.
 
+    Into what is `straight`, without steps and with every channel, chunks are decoded without a copy.
+    """
 
-def _fill(
-    place: Place,
-    selection: Selection,
-    voxels: Voxels,
-    missing: Missing,
-    position: Triple,
-    part: Part,
-    encoded: bytes | None,
-) -> bool:
-    """Fill the part of `voxels` that a chunk holds; return whether the chunk is absent."""
-    if encoded is None:
-        if missing == "error":
-            raise MissingChunkError(f"{place.describe(position)} is absent")
-        voxels[part.of_selection] = 0
-    elif selection.dense and selection.shape[3] == place.num_channels:
-        box, at = _dense(part)
-        decode_chunk_into(place, position, encoded, box, voxels, at)
-    else:
-        voxels[part.of_selection] = decode_chunk(place, position, encoded)[part.of_chunk]
-    return encoded is None
+    place: Place
+    voxels: Voxels
+    parts: Parts
+    straight: bool
+    missing: Missing
+
+    def fill(self, cache: LruCache, positions: Sequence[Triple]) -> int:
+        """Fill what some chunks hold; return how many of these are absent."""
+        parts = {position: self.parts.at(position) for position in positions}
+        held = [position for position, part in parts.items() if not part.empty]  # a stride steps over the others
+        if not held:
+            return 0
+        absent = 0
+        for position, encoded in zip(held, read_batch(self.place, held, cache), strict=True):
+            if encoded is None:
+                self._fill_absent(position, parts[position])
+                absent += 1
+            else:
+                self._fill_from(position, parts[position], encoded)
+        return absent
+
+    def _fill_absent(self, position: Triple, part: Part) -> None:
+        if self.missing == "error":
+            raise MissingChunkError(f"{self.place.describe(position)} is absent")
+        self.voxels[part.of_selection] = 0
+
+    def _fill_from(self, position: Triple, part: Part, encoded: bytes) -> None:
+        if self.straight:
+            box, at = _dense(part)
+            decode_chunk_into(self.place, position, encoded, box, self.voxels, at)
+        else:
+            self.voxels[part.of_selection] = decode_chunk(self.place, position, encoded)[part.of_chunk]
 
 
 def _dense(part: Part) -> tuple[Box, Triple]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ngprecomp.chunks.checksums import CHECKSUM_FOLDER, remove_checksums
 from ngprecomp.chunks.listing import chunk_files
 from ngprecomp.errors import KeyNotFoundError
 from ngprecomp.format.info import info_to_bytes, parse_info
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def remove_chunks(places: Iterable[Place]) -> None:
-    """Remove all chunks and shards of some scales, and what dead processes left unfinished there.
+    """Remove all chunks and shards of some scales, their checksums, and what dead processes left unfinished there.
 
     Raises
     ------
@@ -36,6 +37,7 @@ def remove_chunks(places: Iterable[Place]) -> None:
     """
     for place in places:
         refuse_escape(place.scale, "remove")
+        remove_checksums(place)
         place.store.delete(chunk_files(place))
         place.store.sweep(place.folder)
 
@@ -49,6 +51,7 @@ def remove_volume(store: Store, info: Info) -> None:
     store.put(REMOVAL_KEY, info_to_bytes(info), durable=True)
     store.delete([INFO_KEY, PROVENANCE_KEY])  # first, so that nobody opens a volume whose chunks are going away
     remove_chunks(places)
+    store.delete(store.list(f"{CHECKSUM_FOLDER}/"))
     remove_journal(store)
     store.delete([REMOVAL_KEY])
 
@@ -74,7 +77,7 @@ def removable_places(store: Store, info: Info) -> list[Place]:
     OptionError
         One lies outside of the volume's folder.
     """
-    scales = (info.scale(index, max_chunk_bytes=None) for index in range(len(info.scales)))
+    scales = (info.scale(index, limited=False) for index in range(len(info.scales)))
     places = [place_of(store, info, scale) for scale in scales]
     for place in places:
         refuse_escape(place.scale, "remove")

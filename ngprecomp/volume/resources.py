@@ -27,6 +27,15 @@ class Resources:
         """The number of threads of the pool."""
         return self._threads or core_count()
 
+    def with_threads(self, threads: int) -> Resources:
+        """Return resources of other threads, with a cache of their own of the same size."""
+        return Resources(threads, self._cache_bytes)
+
+    @property
+    def cache_bytes(self) -> int:
+        """The most that the cache holds."""
+        return self._cache_bytes
+
     @property
     def pool(self) -> ThreadPoolExecutor:
         """The pool of this process."""

@@ -30,22 +30,29 @@ def write_boxes(place: Place, memory: int | None) -> Iterator[Box]:
     whole = place.scale.box
     if whole.empty:
         return
-    step = _object_shape(place)
+    step = object_shape(place)
     if memory is not None:
-        step = _grown(step, whole.size, place.dtype.itemsize * place.num_channels, memory)
+        step = grown(step, whole.size, place.dtype.itemsize * place.num_channels, memory)
     grid = Grid(whole, step)
     for position in positions_in(grid.positions):
         yield grid.cell(position)
 
 
-def _object_shape(place: Place) -> Triple:
+def object_shape(place: Place) -> Triple:
+    """Return the voxels of a stored object: a chunk, a shard, or all where a shard is no box of chunks."""
     scale = place.scale
     return write_chunk_shape(scale.sharding, place.grid.shape, scale.chunk_size, scale.size)
 
 
-def _grown(step: Triple, size: Triple, voxel_bytes: int, memory: int) -> Triple:
-    """Return the largest shape within `memory` that doubling the shortest axis of `step` leads to."""
-    need = _nbytes(step, size, voxel_bytes)
+def grown(step: Triple, size: Triple, voxel_bytes: int, memory: int) -> Triple:
+    """Return the largest shape within `memory` that doubling the shortest axis of `step` leads to.
+
+    Raises
+    ------
+    OptionError
+        The step alone takes more.
+    """
+    need = nbytes_of(step, size, voxel_bytes)
     if need > memory:
         raise OptionError(
             f"boxes of {step} voxels, which are stored as one object, need {need} bytes, more than {memory}"
@@ -56,10 +63,11 @@ def _grown(step: Triple, size: Triple, voxel_bytes: int, memory: int) -> Triple:
             return step
         shortest = min(open_axes, key=lambda axis: step[axis])
         larger = triple(2 * length if axis == shortest else length for axis, length in enumerate(step))
-        if _nbytes(larger, size, voxel_bytes) > memory:
+        if nbytes_of(larger, size, voxel_bytes) > memory:
             return step
         step = larger
 
 
-def _nbytes(step: Triple, size: Triple, voxel_bytes: int) -> int:
+def nbytes_of(step: Triple, size: Triple, voxel_bytes: int) -> int:
+    """Return the bytes of a box of `step` voxels, cut to `size`."""
     return math.prod(map(min, step, size)) * voxel_bytes

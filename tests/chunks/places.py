@@ -4,7 +4,8 @@ import numpy as np
 
 from ngprecomp.chunks.place import Place
 from ngprecomp.format.scale import Scale
-from ngprecomp.format.sharding import Sharding, locate
+from ngprecomp.format.shard_location import locate
+from ngprecomp.format.sharding import Sharding
 from ngprecomp.kernels.morton import compressed_morton_code
 
 
@@ -23,7 +24,7 @@ def place(store, size=(22, 13, 9), chunk=(4, 4, 4), sharding=None, dtype="uint8"
         sharding=sharding,
         **members,
     )
-    return Place(store, "s", scale, np.dtype(dtype), channels)
+    return Place(store, "s", scale, np.dtype(dtype).name, channels)
 
 
 def chunk_id(where, position):

@@ -266,3 +266,15 @@ def test_a_chunk_in_a_minishard_of_others_is_not_merged(memory):
         DecodeError, match=f"chunk {at} is listed in minishard {1 - minishard}, where it does not belong"
     ):
         open_shard(where, shard_of(where, POSITION)[0]).chunks()
+
+
+def test_a_chunk_is_kept_until_its_shard_changes(store):
+    where, key = stored_shard(store)
+    cache = LruCache(1 << 20)
+    first = read_encoded(where, POSITION, cache)
+    assert first == bytes(range(64))
+    assert read_encoded(where, POSITION, cache) is first
+    _, _, at = shard_of(where, POSITION)
+    with ShardWriter(store, key, SPEC) as writer:
+        writer.add(at, bytes(64))
+    assert read_encoded(where, POSITION, cache) == bytes(64)

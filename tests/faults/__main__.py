@@ -16,6 +16,7 @@ CLASSES = {
     "g": "compressed_segmentation",
     "i": "info",
     "j": "images",
+    "k": "compresso",
     "s": "shards",
 }
 OUTCOMES = ("exact", "error", "policy", "unseen", "zeros", "wrong", "dies", "hangs")

@@ -88,7 +88,7 @@ JOBS = {
         Job("write", filled, written),
         Job("write into shards", partial(filled, **SHARDS), written),
         Job("convert", source, partial(converted, shard_size=None)),
-        Job("convert to shards", source, partial(converted, **SHARDS)),
+        Job("convert to shards", source, partial(converted, **SHARDS, checksums=True)),
         Job("pyramid", filled, lambda folder: ng.build_pyramid(folder, levels=2, workers=1)),
         Job("ingest", filled, lambda folder: ng.ingest(source(folder), folder, (0, 0, 0), workers=1)),
         Job(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from tests.faults.battery import SECONDS, Reader, judged
+from tests.faults.battery import ROOT, SECONDS, Reader, judged, write
+from tests.faults.case import first
 from tests.faults.cases import CASES, Case
 from tests.faults.reader import ALLOWANCE
+from tests.faults.volumes import make
 
 # What is measured at each fault of the battery that the peers were tried on, by its number.
 NUMBERS = {"c": 13, "f": 8, "g": 11, "i": 32, "j": 4, "s": 23}
@@ -30,6 +37,35 @@ def test_fault(reader, case):
     assert not result.detail
     assert result.seconds <= SECONDS
     assert result.nbytes <= ALLOWANCE
+
+
+AS_NOBODY = """
+import json, os, sys
+from tests.faults.reader import read
+
+good, damaged = sys.argv[1:]
+read(good, None)  # as root: then all code is there, wherever it lies
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+print(json.dumps(read(damaged, None)))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who is not root has the case f09")
+def test_no_permission_as_nobody():
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for volume in ("good", "damaged"):
+            write(make("raw uint8"), folder / volume)
+        first(folder / "damaged").chmod(0)
+        run = [sys.executable, "-c", AS_NOBODY, str(folder / "good"), str(folder / "damaged")]
+        said = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    answer = json.loads(said)
+    assert answer["ours"]
+    assert "Permission denied" in answer["message"]
+    assert "/s/-5-3_0-8_3-11" in answer["message"]
 
 
 def test_every_class_is_there():

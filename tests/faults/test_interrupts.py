@@ -10,12 +10,15 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import ngprecomp as ng
+from ngprecomp.chunks.unsharded import chunk_key
+from ngprecomp.format.grid import positions_in
 from ngprecomp.storage.temporary import is_temporary
 from tests.faults.interrupted import JOBS, SIZE
 
@@ -54,6 +57,28 @@ def test_ctrl_c_ends_threads_and_leaves_no_half_file(worker, job, tmp_path):
         assert not [path for path in folder.rglob("*") if is_temporary(path.name)]
         for info in folder.rglob("info"):
             assert ng.open(info.parent)[...].size == math.prod(SIZE)
+
+
+@pytest.mark.parametrize("job", ["write", "shards"])
+def test_ctrl_c_ends_threads_that_wait_for_the_locks_of_others(worker, job, tmp_path):
+    folder = tmp_path / "v"
+    worker.stdin.write(f"{job} {folder}\n")
+    worker.stdin.flush()
+    assert worker.stdout.readline() == "ready\n"
+    place = ng.open(folder).place
+    keys = [chunk_key(place, position) for position in positions_in(place.grid.positions)]
+    if job == "shards":
+        keys = [place.shard_key(number) for number in range(4)]
+    with ExitStack() as held:
+        for key in keys:
+            held.enter_context(place.store.lock(key))
+        time.sleep(0.2)
+        sent = time.time()
+        worker.send_signal(signal.SIGINT)
+        raised, ended, alive = map(float, worker.stdout.readline().split())
+    assert raised - sent < 1
+    assert ended - raised < 1
+    assert alive == 0
 
 
 def look(folder, vol, answers):

@@ -8,10 +8,12 @@ import lzma
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import compresso
 import imagecodecs
 import numpy as np
 
 import ngprecomp as ng
+from ngprecomp.format.names import parse_chunk_name
 from ngprecomp.storage.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -68,6 +70,10 @@ KINDS = {
     "png uint8": Kind({"dtype": "uint8", "encoding": "png"}, True),
     "png uint16, 2 channels": Kind({"dtype": "uint16", "encoding": "png", "num_channels": 2}, True),
     "jxl": Kind({"dtype": "uint8"}, encoding="jxl"),
+    "compresso": Kind({"dtype": "uint64"}, encoding="compresso"),
+    "compresso .gz": Kind(
+        {"dtype": "uint16"}, True, ".gz", lambda data: gzip.compress(data, mtime=0), encoding="compresso"
+    ),
     "shards raw, raw": Kind({"dtype": "uint8", "sharding": sharded("raw", "raw")}),
     "shards gzip, gzip": Kind({"dtype": "uint8", "sharding": sharded("gzip", "gzip")}, True),
     "shards raw, gzip": Kind({"dtype": "uint16", "sharding": sharded("raw", "gzip")}),
@@ -111,10 +117,16 @@ def make(name: str) -> Good:
 
 
 def _encode_again(vol: ng.Volume, store: MemoryStore, encoding: str) -> None:
-    """Store raw chunks of one channel as JPEG XL, which we only read."""
+    """Store raw chunks of one channel in an encoding that we only read."""
     for key in [key for key in store.list() if key != "info"]:
-        pixels = np.frombuffer(store.get(key).data, vol.dtype)
-        store.put(key, imagecodecs.jpegxl_encode(pixels.reshape(8, -1), lossless=True))
+        voxels = np.frombuffer(store.get(key).data, vol.dtype).copy()
+        if encoding == "jxl":
+            encoded = imagecodecs.jpegxl_encode(voxels.reshape(8, -1), lossless=True)
+        else:
+            cell = parse_chunk_name(key.rpartition("/")[2])
+            assert cell is not None
+            encoded = compresso.compress(voxels.reshape(cell.size, order="F"))
+        store.put(key, encoded)
     document = json.loads(store.get("info").data)
     document["scales"][0]["encoding"] = encoding
     store.put("info", json.dumps(document, separators=(",", ":")).encode())

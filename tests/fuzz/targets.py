@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import ngprecomp.kernels.compresso  # noqa: F401  imported late otherwise, where the fuzzer does not see its branches
 from ngprecomp.chunks.reading import read_encoded
 from ngprecomp.chunks.sharded import open_shard
 from ngprecomp.codecs import compressed_segmentation, compression, jpeg, jxl, png
+from ngprecomp.codecs import compresso as compresso_codec
 from ngprecomp.errors import DecodeError, MetadataError, NgprecompError, OptionError, StorageError
 from ngprecomp.format.grid import positions_in
 from ngprecomp.format.info import info_to_bytes, parse_info
@@ -29,6 +31,7 @@ from ngprecomp.storage.locate import open_store
 from ngprecomp.storage.memory import MemoryStore
 from tests.chunks.places import place
 from tests.naive import compressed_segmentation as naive
+from tests.naive import compresso as naive_compresso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,6 +112,19 @@ def cseg(data: bytes) -> None:
         np.testing.assert_array_equal(labels, naive.decode(data, (*shape, channels), dtype, block))
 
 
+def compresso(data: bytes) -> None:
+    """A chunk of compresso: one byte says what is expected, the rest is the chunk."""
+    how, data = data[0] if data else 0, data[1:]
+    dtype = np.dtype((np.uint8, np.uint16, np.uint32, np.uint64)[how & 3])
+    shape = ((8, 8, 8), (9, 3, 17), (1, 1, 1), (16, 4, 2))[how >> 2 & 3]
+    try:
+        labels = compresso_codec.decode(data, (*shape, 1), dtype)
+    except DecodeError:
+        return
+    if len(data) < LIMIT:
+        np.testing.assert_array_equal(labels[..., 0], naive_compresso.decode(data, shape, dtype))
+
+
 def compressed(data: bytes) -> None:
     """Compressed bytes: the first one says by what."""
     encoding = ("gzip", "br", "zstd", "xz")[data[0] & 3] if data else "gzip"
@@ -160,5 +176,5 @@ def path(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (info, spec, shard, cseg, compressed, image, path)
+    target.__name__: target for target in (info, spec, shard, cseg, compresso, compressed, image, path)
 }

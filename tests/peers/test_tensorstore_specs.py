@@ -124,7 +124,7 @@ def ours(document: dict[str, Any], mode: dict[str, bool], existing: str | None) 
         info, index = opened_or_created(spec, old, rule="at_most")
     except ValueError:
         return None
-    scale = info.scale(index, max_chunk_bytes=None)
+    scale = info.scale(index, limited=False)
     schema = schema_of(info, scale, chunk_size_of(scale, spec))
     text = existing if existing is not None and info is old else info_to_bytes(info).decode()
     specs = [spec_of(spec, info, index, scale, minimal=minimal) for minimal in (False, True)]

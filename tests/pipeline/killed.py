@@ -6,7 +6,7 @@ import signal
 import time
 
 import ngprecomp as ng
-from ngprecomp.pipeline.engine import planning
+from ngprecomp.pipeline.engine import units
 
 SMALL_UNITS = {"UNIT_BYTES": 1, "UNIT_CELLS": 0}
 
@@ -31,6 +31,6 @@ def slowly(done, total):
 def convert_slowly(source, destination, options):
     """Convert as the command line does: a request to terminate is an interrupt."""
     for name, value in SMALL_UNITS.items():
-        setattr(planning, name, value)
+        setattr(units, name, value)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     ng.convert(source, destination, **options, progress=slowly)

@@ -110,3 +110,17 @@ def test_many_chunk_files_are_a_hint(tmp_path, monkeypatch):
     make_base("raw", tmp_path)
     monkeypatch.setattr("ngprecomp.pipeline.checking.hosting.MOST_FILES", 5)
     assert any(one.what == "6 chunk files" and one.severity == "hint" for one in ng.check(tmp_path).problems)
+
+
+@pytest.mark.parametrize("alias", ["a/../s", "./s", "s/", "x/.././/s", "s//"])
+def test_keys_that_name_one_folder_in_different_ways(tmp_path, alias):
+    ng.create(tmp_path / "v", shape=(16, 16, 16), dtype="uint8", chunk_size=(16, 16, 16), key="s")[...] = 1
+    path = tmp_path / "v" / "info"
+    document = json.loads(path.read_text())
+    scale = document["scales"][0]
+    document["scales"].append({**scale, "key": alias, "resolution": [2.0, 2.0, 2.0]})
+    path.write_text(json.dumps(document))
+    found = [
+        problem for problem in ng.check(tmp_path / "v").problems if "is the folder of scale 0, 's', too" in problem.what
+    ]
+    assert [(problem.severity, problem.where) for problem in found] == [("error", "info: scales[1].key")]

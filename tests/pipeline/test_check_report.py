@@ -70,7 +70,7 @@ def test_errors_come_first_and_the_report_prints(raw):
     document = json.loads(json.dumps(report.to_json()))
     assert document["ok"] is False
     assert [one["severity"] for one in document["problems"]] == ["error", "warning", "hint", "hint"]
-    assert document["scales"] == [{"key": "8_8_8", "chunks": 5, "absent": 1}]
+    assert document["scales"] == [{"key": "8_8_8", "chunks": 5, "absent": 1, "checksums": 0}]
 
 
 def test_many_findings_of_one_kind_are_counted():

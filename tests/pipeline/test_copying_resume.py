@@ -8,7 +8,7 @@ import pytest
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError
 from ngprecomp.pipeline import copying
-from ngprecomp.pipeline.engine import planning
+from ngprecomp.pipeline.engine import units
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.locate import open_store
 from tests.pipeline.killed import SMALL_UNITS, trees
@@ -31,7 +31,7 @@ COPIES = {
 def _small_units(monkeypatch):
     """Let small volumes have many footprints."""
     for name, value in SMALL_UNITS.items():
-        monkeypatch.setattr(planning, name, value)
+        monkeypatch.setattr(units, name, value)
 
 
 class StopError(Exception):

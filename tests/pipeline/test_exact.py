@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import ngprecomp as ng
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box
+from ngprecomp.pipeline.engine.bases import Base
 from ngprecomp.pipeline.engine.downsampled import Downsampled
-from ngprecomp.pipeline.engine.making import Base
 from tests.judges import downsampled_by_tensorstore, open_with_tensorstore
 from tests.pipeline.test_convert import blobs, noise
 
@@ -130,13 +130,14 @@ def test_a_box_is_made_in_pieces_that_fit(method, memory):
     voxels, lo = blobs((75, 60, 41), "uint8")[..., np.newaxis], (-3, 1, 7)
     voxels, asked = np.asfortranarray(voxels), []
 
-    def read(box, pool):
-        asked.append(np.prod(box.size))
-        return np.asfortranarray(voxels[box.relative_to(lo).slices])
+    class Reader:
+        def read(self, box, pool):
+            asked.append(np.prod(box.size))
+            return np.asfortranarray(voxels[box.relative_to(lo).slices])
 
     if method == "thin":
         memory *= 10  # a tile alone has 32 x 32 x 16 voxels
-    base = Base(Box.of_size((75, 60, 41), lo), read, (75, 60, 1), np.dtype("uint8"), 1)
+    base = Base(Box.of_size((75, 60, 41), lo), Reader(), (75, 60, 1), np.dtype("uint8"), 1)
     domain = Box((-2, 0, 7), (36, 31, 48))
     whole = Downsampled(base, domain, (2, 2, 1), method, 10**9).read(domain)
     asked.clear()

@@ -11,7 +11,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError
-from ngprecomp.pipeline.engine import planning
+from ngprecomp.pipeline.engine import units
 from tests.pipeline.faulty_store import FaultyStore
 from tests.pipeline.killed import SMALL_UNITS, trees
 
@@ -33,7 +33,7 @@ class StopError(Exception):
 @pytest.fixture(autouse=True)
 def _small_units(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SMALL_UNITS.items():
-        monkeypatch.setattr(planning, name, value)
+        monkeypatch.setattr(units, name, value)
 
 
 def stop_after(count: int) -> Any:

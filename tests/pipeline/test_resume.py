@@ -12,7 +12,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError, OptionError
-from ngprecomp.pipeline.engine import planning
+from ngprecomp.pipeline.engine import units
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.temporary import temporary_name
 from tests.pipeline.faulty_store import FaultyStore
@@ -23,9 +23,10 @@ JOURNAL = "ngprecomp-journal.json"
 SMALL = {"chunk_size": 8, "memory": "8MB", "workers": 10}  # many threads, hence many cells, rounds and footprints
 LAYOUTS = {
     "plain": {**SMALL, "shard_size": None, "compress": "gzip"},
-    "sharded": {**SMALL, "shard_size": 16},
+    "sharded": {**SMALL, "shard_size": 16, "checksums": True},
     "hashed": {
         **SMALL,
+        "checksums": True,
         "sharding": {
             "@type": "neuroglancer_uint64_sharded_v1",
             "hash": "murmurhash3_x86_128",
@@ -35,10 +36,10 @@ LAYOUTS = {
         },
     },
     "thin strides": {**SMALL, "method": "stride", "voxel_offset": (1, -3, 5), "shard_size": 16, "skip_empty": True},
-    "empty left out": {**SMALL, "shard_size": None, "skip_empty": True},
-    "exact": {**SMALL, "shard_size": 16, "exact": True},
+    "empty left out": {**SMALL, "shard_size": None, "skip_empty": True, "checksums": True},
+    "exact": {**SMALL, "shard_size": 16, "exact": True, "checksums": True},
     "lossy": {**SMALL, "shard_size": None, "encoding": "jpeg", "type": "image"},
-    "lossy shards": {**SMALL, "shard_size": 16, "encoding": "jpeg", "type": "image"},
+    "lossy shards": {**SMALL, "shard_size": 16, "encoding": "jpeg", "type": "image", "checksums": True},
 }
 
 
@@ -46,7 +47,7 @@ LAYOUTS = {
 def _small_units(monkeypatch):
     """Let small volumes have many footprints."""
     for name, value in SMALL_UNITS.items():
-        monkeypatch.setattr(planning, name, value)
+        monkeypatch.setattr(units, name, value)
 
 
 class StopError(Exception):

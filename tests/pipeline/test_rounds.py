@@ -12,11 +12,11 @@ from ngprecomp.format.box import Box
 from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.format.layout import sharding_for_shard_size
 from ngprecomp.format.scale import Scale
-from ngprecomp.format.sharding import locate
+from ngprecomp.format.shard_location import locate
 from ngprecomp.kernels.morton import compressed_morton_code
-from ngprecomp.pipeline.engine.planning import Demand, choose_unit, round_bytes, split_rounds, unit_voxels
+from ngprecomp.pipeline.engine.planning import split_rounds
 from ngprecomp.pipeline.engine.rounds import Round, Target, in_morton_order, made_together, tiles, windows
-from ngprecomp.pipeline.engine.running import Job
+from ngprecomp.pipeline.engine.units import Demand, choose_unit, footprint_cells, round_bytes, unit_voxels
 from ngprecomp.pipeline.pyramids.levels import Level
 from ngprecomp.storage.memory import MemoryStore
 
@@ -45,9 +45,8 @@ def rounds(draw, factors=FACTORS):
 
 @given(rounds(), st.tuples(*[st.sampled_from([1, 2, 4])] * 3))
 def test_every_chunk_has_one_owner_and_its_voxels_at_hand(job, unit):
-    run = Job(job, None, unit, None, 1, None)
     owned = [[] for _ in job.targets]
-    for footprint in tiles(job.cells, run.footprint):
+    for footprint in tiles(job.cells, footprint_cells(job, unit)):
         for part in tiles(footprint, unit):
             base, *boxes = job.needed(part)
             assert job.base.contains(base)
@@ -66,13 +65,12 @@ def test_every_chunk_has_one_owner_and_its_voxels_at_hand(job, unit):
 
 @given(rounds())
 def test_no_shard_lies_in_two_footprints(job):
-    run = Job(job, None, (1, 1, 1), None, 1, None)
     for index, target in enumerate(job.targets):
         sharding = target.places[0].scale.sharding
         if sharding is None:
             continue
         seen = {}
-        for number, footprint in enumerate(tiles(job.cells, run.footprint)):
+        for number, footprint in enumerate(tiles(job.cells, job.shard_cells())):
             positions = list(positions_in(job.owned(index, footprint)))
             if positions:
                 shards, _ = locate(sharding, compressed_morton_code(positions, target.grid.shape))

@@ -169,4 +169,9 @@ def test_the_chunks_of_a_shard_are_read_together(server, tmp_path):
     assert len(server.log) <= 4  # its state, its index, that of its minishards, and all 512 chunks
     server.log.clear()
     assert np.array_equal(vol[8:24, 0:8, 0:8][..., 0], voxels[8:24, :8, :8])
+    assert [method for method, _, _ in server.log] == ["HEAD"]  # these chunks are kept
+    vol = ng.open(server.url, cache_bytes=20_000)  # enough for the index
+    vol[0:8, 0:8, 0:8]
+    server.log.clear()
+    assert np.array_equal(vol[8:24, 0:8, 0:8][..., 0], voxels[8:24, :8, :8])
     assert [method for method, _, _ in server.log] == ["HEAD", "GET"]

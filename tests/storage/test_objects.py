@@ -49,7 +49,8 @@ def test_put_replaces_and_keeps_its_own_copy(store):
 
 def test_absent_is_a_key_error(store):
     store.put("scale/chunk", b"x")
-    for key in ("info", "scale/chunk2", "no/folder/at/all", "scale/chunk/below/a/file"):
+    below = () if store.url.startswith("file:") else ("scale/chunk/below/a/file",)  # see test_file_in_the_way
+    for key in ("info", "scale/chunk2", "no/folder/at/all", *below):
         for read in (store.get, store.stat, lambda key: store.get_ranges(key, [0], [1])):
             with pytest.raises(KeyNotFoundError, match="does not exist"):
                 read(key)

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,9 @@ from hypothesis import strategies as st
 
 from ngprecomp.errors import OutOfBoundsError
 from ngprecomp.format.box import Box
+from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.volume.indexing import Selection, box_selection, parse_index
+from tests.strategies import boxes_in, shapes
 
 DOMAIN = Box((-5, -3, 9), (6, 4, 14))
 CHANNELS = 2
@@ -91,22 +95,28 @@ RANGES = st.tuples(st.integers(-20, 20), st.integers(0, 9), st.sampled_from((-3,
 )
 
 
-@given(st.tuples(*[RANGES] * 3), st.tuples(*[st.integers(-20, 20)] * 3), st.tuples(*[st.integers(0, 9)] * 3))
-def test_part_of_a_cell(selected, corner, size):
+@given(st.tuples(*[RANGES] * 3), boxes_in(Box((-20, -20, -20), (29, 29, 29))), shapes(max_side=9))
+def test_parts_of_chunks(selected, domain, chunk):
     selection = Selection((*selected, range(2)))
-    cell = Box.of_size(size, corner)
-    part = selection.part_of(cell)
-    for axis in range(3):
-        inside = [at for at in selected[axis] if cell.lo[axis] <= at < cell.hi[axis]]
-        assert list(selected[axis][part.of_selection[axis]]) == inside
-        assert list(range(cell.lo[axis], cell.hi[axis])[part.of_chunk[axis]]) == inside
+    grid = Grid(domain, chunk)
+    parts = selection.parts(grid, grid.positions)
+    for position in islice(positions_in(grid.positions), 20):
+        cell, part = grid.cell(position), parts.at(position)
+        inside = [[at for at in selected[d] if cell.lo[d] <= at < cell.hi[d]] for d in range(3)]
+        for axis in range(3):
+            assert list(selected[axis][part.of_selection[axis]]) == inside[axis]
+            assert list(range(cell.lo[axis], cell.hi[axis])[part.of_chunk[axis]]) == inside[axis]
+        assert part.empty == (not all(inside))
+
+
+@given(st.tuples(*[RANGES] * 3))
+def test_the_box_of_a_selection_is_the_smallest(selected):
+    selection = Selection((*selected, range(2)))
     if all(map(len, selected)):
-        box = selection.box
-        assert box.lo == tuple(map(min, selected))
-        assert box.hi == tuple(max(each) + 1 for each in selected)
+        assert selection.box.lo == tuple(map(min, selected))
+        assert selection.box.hi == tuple(max(each) + 1 for each in selected)
     else:
         assert selection.box.empty
-        assert part.empty
 
 
 def test_a_box_is_dense():

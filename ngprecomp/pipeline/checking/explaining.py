@@ -15,8 +15,8 @@ from ngprecomp.errors import FormatError, KeyNotFoundError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div, positions_in
 from ngprecomp.kernels.downsample import downsampled_box
+from ngprecomp.pipeline.engine.bases import StoredVoxels
 from ngprecomp.pipeline.engine.downsampled import Downsampled
-from ngprecomp.pipeline.engine.making import StoredVoxels
 from ngprecomp.pipeline.engine.rounds import windows
 
 if TYPE_CHECKING:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.coding import decode_chunk
 from ngprecomp.chunks.limits import encoded_limit
-from ngprecomp.chunks.reading import read_encoded
-from ngprecomp.chunks.unsharded import SUFFIXES, chunk_key, is_gzip
+from ngprecomp.chunks.unsharded import SUFFIXES, chunk_key, is_gzip, read_file
 from ngprecomp.codecs.compression import decompress
 from ngprecomp.errors import NgprecompError
+from ngprecomp.kernels.crc32c import crc32c
+from ngprecomp.pipeline.checking.checksums import Seen, verdict
 from ngprecomp.pipeline.checking.findings import Kind
 from ngprecomp.pipeline.checking.repairing import Twin
-from ngprecomp.pipeline.checking.walk import DAMAGED, reason, there
+from ngprecomp.pipeline.checking.walk import reason, there
 
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
+    from ngprecomp.pipeline.checking.checksums import Checksums
     from ngprecomp.pipeline.checking.presence import Presence
     from ngprecomp.pipeline.checking.walk import Checking
 
@@ -26,29 +28,32 @@ DIFFERENT_TWIN = Kind("error", "keep the one that is right; --repair keeps the o
 SAME_TWIN = Kind("warning", "--repair removes those that are not read")
 
 
-def check_files(place: Place, presence: Presence, checking: Checking) -> None:
+def check_files(place: Place, presence: Presence, checksums: Checksums, checking: Checking) -> None:
     """Decode every chunk file of one stored copy of a scale, and report chunks that have several files."""
     damaged = set()
-    results = checking.map_chunks(place, partial(_fault, place), presence)
-    for position, fault in zip(presence, results, strict=True):
+    results = checking.map_chunks(place, partial(_look, place, bool(checksums)), presence)
+    for position, seen in zip(presence, results, strict=True):
+        fault = verdict(seen, position, checksums)
         checking.tally.add(math.prod(place.grid.cell(position).size))
         if fault:
             damaged.add(position)
-            checking.findings.add(DAMAGED, fault, chunk_key(place, position), place.folder)
+            checking.findings.add(*fault, chunk_key(place, position), place.folder)
     for position in presence.twins:
         _report_twins(place, position, checking, repairable=position not in damaged)
 
 
-def _fault(place: Place, position: Triple) -> str:
-    """Return why a chunk does not decode to the voxels that the grid says; empty if it does."""
+def _look(place: Place, summed: bool, position: Triple) -> Seen:
+    """Decode a chunk, which must hold the voxels that the grid says."""
+    limit = encoded_limit(place, position)
     try:
-        encoded = read_encoded(place, position)
-        if encoded is None:
-            return "was removed while the check was running"
-        decode_chunk(place, position, encoded)
+        found = read_file(place, position, limit)
+        if found is None:
+            return Seen("was removed while the check was running")
+        stored, compression = found
+        decode_chunk(place, position, decompress(stored, compression, limit) if compression else stored)
     except (NgprecompError, OSError) as error:
-        return reason(error, place, position)
-    return ""
+        return Seen(reason(error, place, position))
+    return Seen("", crc32c(stored) if summed else 0)
 
 
 def _report_twins(place: Place, position: Triple, checking: Checking, *, repairable: bool) -> None:

@@ -63,11 +63,15 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class ScaleCheck:
-    """One scale that was looked at: chunks that are there and were decoded, and chunks that are absent."""
+    """One scale that was looked at: chunks that are there and were decoded, chunks that are absent.
+
+    `checksums` counts the chunks that were compared with a checksum.
+    """
 
     key: str
     chunks: int
     absent: int
+    checksums: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ class CheckReport:
         lines += [f"  {problem}" for problem in self.problems]
         for scale in self.scales:
             absent = f", {counted(scale.absent, 'chunk')} absent" if scale.absent else ""
-            lines.append(f"  scale {scale.key}: {counted(scale.chunks, 'chunk')} decoded{absent}")
+            summed = f", {counted(scale.checksums, 'checksum')} compared" if scale.checksums else ""
+            lines.append(f"  scale {scale.key}: {counted(scale.chunks, 'chunk')} decoded{absent}{summed}")
         return "\n".join([*lines, f"  {self.summary}"])
 
     @property
@@ -112,7 +117,10 @@ class CheckReport:
                 {"severity": one.severity, "what": one.what, "where": one.where, "remedy": one.remedy}
                 for one in self.problems
             ],
-            "scales": [{"key": one.key, "chunks": one.chunks, "absent": one.absent} for one in self.scales],
+            "scales": [
+                {"key": one.key, "chunks": one.chunks, "absent": one.absent, "checksums": one.checksums}
+                for one in self.scales
+            ],
             "repaired": list(self.repaired),
             "seconds": self.seconds,
         }

@@ -58,30 +58,30 @@ class Presence:
     @property
     def twins(self) -> Iterator[Triple]:
         """The positions of chunks that were named more than once."""
-        return (_position(self.shape, int(number)) for number in self.repeated)
+        return (position_at(self.shape, int(number)) for number in self.repeated)
 
     def __contains__(self, position: Triple) -> bool:
-        number = _number(self.shape, position)
+        number = number_of(self.shape, position)
         at = int(np.searchsorted(self.numbers, number))
         return at < len(self.numbers) and self.numbers[at] == number
 
     def __iter__(self) -> Iterator[Triple]:
         """Yield the positions of the chunks that are there, x fastest."""
         for number in self.numbers:
-            yield _position(self.shape, int(number))
+            yield position_at(self.shape, int(number))
 
     def sample(self, most: int) -> list[Triple]:
         """Return at most so many positions of chunks that are there, evenly spread; the first and the last included."""
         steps = min(most, self.count)
         at = [index * (self.count - 1) // max(1, steps - 1) for index in range(steps)]
-        return [_position(self.shape, int(self.numbers[index])) for index in at]
+        return [position_at(self.shape, int(self.numbers[index])) for index in at]
 
     def first_absent(self, most: int) -> Iterator[Triple]:
         """Yield the first positions, at most so many, of chunks that are absent."""
         expected, given = 0, 0
         for end in itertools.chain(self.numbers, [math.prod(self.shape)]):
             for number in range(expected, min(int(end), expected + most - given)):
-                yield _position(self.shape, number)
+                yield position_at(self.shape, number)
                 given += 1
             if given >= most:
                 return
@@ -97,7 +97,7 @@ class Named:
 
     def add(self, position: Triple) -> None:
         """Note that a chunk is named."""
-        self._numbers.append(_number(self._shape, position))
+        self._numbers.append(number_of(self._shape, position))
 
     def presence(self) -> Presence:
         """Return which chunks were named."""
@@ -122,11 +122,13 @@ def position_of(grid: Grid, box: Box) -> Triple | None:
     return (x, y, z) if inside and grid.cell((x, y, z)) == box else None
 
 
-def _number(shape: Triple, position: Triple) -> int:
+def number_of(shape: Triple, position: Triple) -> int:
+    """Return the row-major number of a chunk in a grid, x fastest."""
     return position[0] + shape[0] * (position[1] + shape[1] * position[2])
 
 
-def _position(shape: Triple, number: int) -> Triple:
+def position_at(shape: Triple, number: int) -> Triple:
+    """Return the position of the chunk that has a row-major number."""
     rest, x = divmod(number, shape[0])
     z, y = divmod(rest, shape[1])
     return x, y, z

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,10 +46,11 @@ LOSSY_STEP = 32.0  # mean grey values between two lossy copies that have nothing
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A scale whose chunks were decoded, and which of them are there."""
+    """A scale whose chunks were decoded, which of them are there, and how many have a checksum."""
 
     place: Place
     presence: Presence
+    summed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,11 @@ def _compared(
     step: Step, positions: Iterable[Triple], checking: Checking
 ) -> Iterator[tuple[Triple, Difference | None]]:
     """Yield chunks with their differences from what the step makes."""
+    return checking.map_chunks(step.coarse, partial(_compare, step), positions)
 
-    def compare(position: Triple) -> tuple[Triple, Difference | None]:
-        return position, difference(step, position)
 
-    return checking.map_chunks(step.coarse, compare, positions)
+def _compare(step: Step, position: Triple) -> tuple[Triple, Difference | None]:
+    return position, difference(step, position)
 
 
 def _explaining(candidates: Sequence[Step], sample: Sequence[Triple], made: Made, checking: Checking) -> Step | None:

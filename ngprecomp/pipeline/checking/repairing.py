@@ -12,6 +12,7 @@ from ngprecomp.pipeline.provenance import add_provenance
 from ngprecomp.pipeline.pyramid import build_pyramid
 from ngprecomp.pipeline.pyramids.rebuilding import rebuild_box
 from ngprecomp.pipeline.report import counted
+from ngprecomp.storage.file_lock import file_lock
 from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.places import refuse_shared_folders
 
@@ -36,6 +37,33 @@ class Abandoned:
         """Remove it, and others like it in the folder."""
         self.store.sweep(self.folder)
         return f"removed {join(self.folder, self.name)}, left unfinished by a process that died"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLock:
+    """The file of a lock that nobody holds."""
+
+    path: str
+
+    def repair(self, _: Running) -> str:
+        """Take the lock, which removes its file in the end; who has been quicker keeps it."""
+        with file_lock(self.path, self.path, timeout=0):
+            pass
+        return f"removed {self.path}, a lock that nobody held"
+
+
+@dataclass(frozen=True, slots=True)
+class Orphans:
+    """Files that meant something to one that is gone."""
+
+    store: Store
+    keys: tuple[str, ...]
+    what: str
+
+    def repair(self, _: Running) -> str:
+        """Remove them."""
+        self.store.delete(self.keys)
+        return f"removed {self.what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +128,7 @@ class EmptyScales:
         return f"made the empty {scales} {', '.join(self.keys)} by {self.method}"
 
 
-Repair = Abandoned | Twin | MissingChunks | EmptyScales
+Repair = Abandoned | DeadLock | Orphans | Twin | MissingChunks | EmptyScales
 
 
 def repair_all(repairs: Iterable[Repair], running: Running) -> tuple[str, ...]:

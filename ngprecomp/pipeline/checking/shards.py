@@ -15,8 +15,10 @@ from ngprecomp.chunks.limits import encoded_limit, minishard_limit, stored_limit
 from ngprecomp.chunks.sharded import ShardFile, open_shard
 from ngprecomp.errors import DecodeError, KeyNotFoundError, NgprecompError, OutOfBoundsError
 from ngprecomp.format.shard_index import CHUNK_BYTES, ENTRY_BYTES, decode_minishard_index, decode_shard_index
-from ngprecomp.format.sharding import locate
+from ngprecomp.format.shard_location import locate
+from ngprecomp.kernels.crc32c import crc32c
 from ngprecomp.kernels.morton import grid_positions
+from ngprecomp.pipeline.checking.checksums import Seen, verdict
 from ngprecomp.pipeline.checking.findings import Kind
 from ngprecomp.pipeline.checking.presence import Presence
 from ngprecomp.pipeline.checking.walk import DAMAGED, reason
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
     from ngprecomp.format.shard_index import MinishardIndex
+    from ngprecomp.pipeline.checking.checksums import Checksums
     from ngprecomp.pipeline.checking.walk import Checking
 
 MISPLACED = Kind("error", "no reader finds it there: write the shard anew")
@@ -67,12 +70,12 @@ class Contents:
         self.sizes.append(sizes)
 
 
-def check_shards(place: Place, numbers: Iterable[int], checking: Checking) -> Presence:
+def check_shards(place: Place, numbers: Iterable[int], checksums: Checksums, checking: Checking) -> Presence:
     """Check every shard and decode every chunk of a scale; return which chunks are there."""
-    return Presence.of(place.grid.shape, _all_positions(place, sorted(numbers), checking))
+    return Presence.of(place.grid.shape, _all_positions(place, sorted(numbers), checksums, checking))
 
 
-def _all_positions(place: Place, numbers: Iterable[int], checking: Checking) -> Iterator[Triple]:
+def _all_positions(place: Place, numbers: Iterable[int], checksums: Checksums, checking: Checking) -> Iterator[Triple]:
     for number in numbers:
         key = place.shard_key(number)
         try:
@@ -84,27 +87,28 @@ def _all_positions(place: Place, numbers: Iterable[int], checking: Checking) -> 
             checking.findings.add(DAMAGED, reason(error, place), key, place.folder)
             continue
         _check_ranges(shard, contents, checking)
-        faults = checking.map_chunks(place, partial(_fault, shard), contents.chunks)
-        for chunk, fault in zip(contents.chunks, faults, strict=True):
+        looks = checking.map_chunks(place, partial(_look, shard, bool(checksums)), contents.chunks)
+        for chunk, seen in zip(contents.chunks, looks, strict=True):
+            fault = verdict(seen, chunk.position, checksums)
             cell = place.grid.cell(chunk.position)
             checking.tally.add(math.prod(cell.size))
             if fault:
-                checking.findings.add(DAMAGED, fault, f"{key}, chunk {cell}", place.folder)
+                checking.findings.add(*fault, f"{key}, chunk {cell}", place.folder)
             yield chunk.position
 
 
-def _fault(shard: ShardFile, chunk: Stored) -> str:
-    """Return why a chunk does not decode to the voxels that the grid says; empty if it does."""
+def _look(shard: ShardFile, summed: bool, chunk: Stored) -> Seen:
+    """Decode a chunk, which must hold the voxels that the grid says."""
     place, position = shard.place, chunk.position
     limit = encoded_limit(place, position)
     if chunk.size > stored_limit(limit):
-        return f"expected at most {limit} bytes, found {chunk.size} bytes in the shard"
+        return Seen(f"expected at most {limit} bytes, found {chunk.size} bytes in the shard")
     try:
         stored = shard.ranges([chunk.start], [chunk.size])[0]
         decode_chunk(place, position, inflate_chunk(place, stored, limit))
     except (NgprecompError, OSError) as error:
-        return reason(error, place, position)
-    return ""
+        return Seen(reason(error, place, position))
+    return Seen("", crc32c(stored) if summed else 0)
 
 
 def _contents(shard: ShardFile, number: int, checking: Checking) -> Contents:

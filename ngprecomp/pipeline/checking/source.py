@@ -13,7 +13,7 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import Grid, positions_in
 from ngprecomp.pipeline.checking.explaining import LOSSY
 from ngprecomp.pipeline.checking.findings import Kind
-from ngprecomp.pipeline.engine.making import StoredVoxels
+from ngprecomp.pipeline.engine.bases import StoredVoxels
 
 if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place

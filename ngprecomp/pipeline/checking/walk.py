@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.errors import NgprecompError, OptionError
 from ngprecomp.pipeline.checking.findings import Findings, Kind
+from ngprecomp.pipeline.engine.submitting import run_tasks
 from ngprecomp.pipeline.progress import Progress, ignore_progress
 from ngprecomp.storage.protocol import exists
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Triple
     from ngprecomp.pipeline.checking.repairing import Repair
+    from ngprecomp.pipeline.engine.task_pools import TaskPool
     from ngprecomp.storage.protocol import Store
     from ngprecomp.volume.resources import Resources
 
@@ -25,6 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 DAMAGED = Kind("error", "write it anew from the source")
+BATCH_BYTES = 64 << 20  # of raw voxels that one task looks at
 COPIES = 4  # of a chunk: as it is stored, inflated, decoded, and what the decoder holds
 
 
@@ -46,7 +51,8 @@ class Tally:
 class Checking:
     """A check that is running: its threads, the bytes that it may hold, and what it has found so far.
 
-    `repairs` are the things that a repair could do about it.
+    `repairs` are the things that a repair could do about it. Where there are `tasks`, chunks are looked at there, by
+    so many threads and with so much memory in each task.
     """
 
     threads: Resources
@@ -55,6 +61,7 @@ class Checking:
     tally: Tally = field(default_factory=Tally)
     findings: Findings = field(default_factory=Findings)
     repairs: list[Repair] = field(default_factory=list)
+    tasks: TaskPool | None = None
 
     def map_chunks(self, place: Place, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         """Yield results in order; as many chunks of a scale are in flight as threads can use and memory holds.
@@ -71,8 +78,42 @@ class Checking:
                 f"memory of {self.memory} bytes is too little: chunks of {place.scale.chunk_size} voxels need {need}"
             )
         window = min(self.memory // max(1, need), 4 * self.threads.threads)
+        if self.tasks is not None:
+            batch = max(1, BATCH_BYTES * COPIES // max(1, need))
+            yield from _mapped_elsewhere(partial(_map_batch, function, self.threads, window), items, batch, self.tasks)
+            return
         pool = self.threads.pool if window > 1 and self.threads.threads > 1 else None
         yield from map_in_order(function, items, pool, window)
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[T]):
+    """Chunks that are looked at by one task."""
+
+    number: int
+    items: tuple[T, ...]
+
+    def __str__(self) -> str:
+        return f"chunks {self.items[0]} to {self.items[-1]}"
+
+
+def _mapped_elsewhere(
+    function: Callable[[_Batch[T]], list[R]], items: Iterable[T], count: int, pool: TaskPool
+) -> Iterator[R]:
+    """Yield the results of batches of `count` items in order, whichever is finished first."""
+    listed = iter(items)
+    batches = (_Batch(number, batch) for number, batch in enumerate(iter(lambda: tuple(islice(listed, count)), ())))
+    waiting: dict[int, list[R]] = {}
+    due = 0
+    for batch, results in run_tasks(function, batches, pool):
+        waiting[batch.number] = results
+        while due in waiting:
+            yield from waiting.pop(due)
+            due += 1
+
+
+def _map_batch(function: Callable[[T], R], threads: Resources, window: int, batch: _Batch[T]) -> list[R]:
+    return list(map_in_order(function, batch.items, threads.pool, window))
 
 
 def reason(error: Exception, place: Place, position: Triple | None = None) -> str:

@@ -1,17 +1,25 @@
-"""What a conversion would do, told before it is done: scales, files, bytes, memory, how often the source is read."""
+"""What a conversion would do, told before it is done: scales, files, bytes, tasks, memory, requests, reading."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.format.sharding import shard_count, write_chunk_shape
+from ngprecomp.pipeline.conversion.requests import (
+    Requests,
+    reading_requests,
+    recording_requests,
+    writing_requests,
+)
 from ngprecomp.pipeline.conversion.spool import SpooledSource
 from ngprecomp.pipeline.conversion.spooling import cut_conversion, planned_spool, source_demand
 from ngprecomp.pipeline.conversion.stored_size import covered, stored_sizes
-from ngprecomp.pipeline.engine.planning import amplification, later_demand, round_bytes, unit_voxels
-from ngprecomp.pipeline.report import counted, megabytes
+from ngprecomp.pipeline.engine.planning import later_demand
+from ngprecomp.pipeline.engine.units import unit_voxels
+from ngprecomp.pipeline.report import counted, duration, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +30,8 @@ if TYPE_CHECKING:
 
 EXACT = "each coarser scale is exact: it reads the finest one again"
 SCALE_HEAD = ("scale", "voxels", "factor", "chunk", "shard", "chunks", "files", "bytes")
-ROUND_HEAD = ("read for", "voxels at once", "footprints", "decodes", "memory")
+ROUND_HEAD = ("read for", "voxels at once", "tasks", "each reads", "decodes", "memory")
+DISPATCH = {"threads": 16e-6, "processes": 99e-6, "dask": 4e-3}  # seconds a task, benchmarks/overhead_per_task.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,14 @@ class ScaleForecast:
 class RoundForecast:
     """Scales made from one reading: the voxels of the base that are read at once, the parts that are finished together.
 
-    `amplification` counts how often a block of the base is decoded, `nbytes` what the round holds in memory at most.
+    These footprints are the tasks of an executor, each of which reads `task_bytes`. `amplification` counts how often a
+    block of the base is decoded, `nbytes` what the round holds in memory at most.
     """
 
     scales: tuple[str, ...]
     unit: Triple
     footprints: int
+    task_bytes: int
     amplification: float
     nbytes: int
 
@@ -63,7 +74,8 @@ class Forecast:
 
     `source_bytes` are the voxels to convert as the source holds them, `spool_bytes` the temporary copy that they pass
     through (0: none), `decoded_bytes` what the source decodes in all. Bytes of the scales are estimated from `samples`
-    chunks. The job may hold `memory` and holds `held_bytes` at most.
+    chunks, with none of them they are those of the voxels. The job may hold `memory` and holds `held_bytes` at most.
+    `requests` are those of a destination in a bucket.
     """
 
     source: str
@@ -76,6 +88,7 @@ class Forecast:
     workers: int
     scales: tuple[ScaleForecast, ...]
     rounds: tuple[RoundForecast, ...]
+    requests: Requests
     notes: tuple[str, ...]
 
     @property
@@ -88,9 +101,20 @@ class Forecast:
         """Chunk files and shards of all scales."""
         return sum(scale.files for scale in self.scales)
 
+    @property
+    def tasks(self) -> int:
+        """Footprints of all rounds."""
+        return sum(one.footprints for one in self.rounds)
+
+    @property
+    def dispatch_seconds(self) -> dict[str, float]:
+        """Seconds that giving out the tasks takes each kind of executor, whatever they do."""
+        return {executor: round(self.tasks * each, 3) for executor, each in DISPATCH.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Return the forecast as a JSON object."""
-        return {**asdict(self), "nbytes": self.nbytes, "files": self.files}
+        sums = {"nbytes": self.nbytes, "files": self.files, "tasks": self.tasks}
+        return {**asdict(self), **sums, "dispatch_seconds": self.dispatch_seconds}
 
     def __str__(self) -> str:
         lines = [f"forecast: {self.source}", *(f"  {note}" for note in self.notes)]
@@ -98,11 +122,14 @@ class Forecast:
         lines += _table(ROUND_HEAD, map(_round_row, self.rounds))
         times = self.decoded_bytes / max(1, self.source_bytes)
         spool = f", through a spool of {megabytes(self.spool_bytes)}" if self.spool_bytes else ""
+        told = f"estimated from {counted(self.samples, 'sample')}" if self.samples else "before any compression"
+        given = ", ".join(f"{executor} {duration(seconds)}" for executor, seconds in self.dispatch_seconds.items())
         lines += [
             f"  {megabytes(self.source_bytes)} in, decoded {times:.2f} times{spool}",
-            f"  {megabytes(self.nbytes)} out in {counted(self.files, 'file')}, estimated from "
-            f"{counted(self.samples, 'sample')}",
+            f"  {megabytes(self.nbytes)} out in {counted(self.files, 'file')}, {told}",
             f"  memory {megabytes(self.held_bytes)} of {megabytes(self.memory)}, {counted(self.workers, 'worker')}",
+            f"  {counted(self.tasks, 'task')}, given out in: {given}",
+            f"  requests of a bucket: {self.requests}",
         ]
         return "\n".join(lines)
 
@@ -123,6 +150,7 @@ def forecast(source: Source, plan: Plan, options: Options) -> Forecast:
     voxel = source.dtype.itemsize * source.shape[3]
     times = rounds[0].amplification if spool is None else 1
     sizes, samples = stored_sizes(source, plan, options)
+    scales = tuple(_scale(plan, index, nbytes) for index, nbytes in enumerate(sizes))
     return Forecast(
         source=source.name,
         source_bytes=voxel * math.prod(part.size),
@@ -132,8 +160,9 @@ def forecast(source: Source, plan: Plan, options: Options) -> Forecast:
         memory=options.running.memory,
         held_bytes=max(0 if spool is None else spool.held_bytes, *(one.nbytes for one in rounds)),
         workers=options.running.workers,
-        scales=tuple(_scale(plan, index, nbytes) for index, nbytes in enumerate(sizes)),
+        scales=scales,
         rounds=tuple(rounds),
+        requests=_requests(plan, options, sizes, rounds),
         notes=(*plan.notes, EXACT) if options.exact else plan.notes,
     )
 
@@ -146,14 +175,33 @@ def _rounds(source: Source, plan: Plan, options: Options) -> list[RoundForecast]
         rounds.append(
             RoundForecast(
                 tuple(plan.info.scale(index).key for index in range(first, last)),
-                unit_voxels(cut.round, cut.unit),
+                cut.read_voxels,
                 cut.count,
-                amplification(cut.round, cut.unit, demand),
-                round_bytes(cut.round, cut.unit, demand),
+                (demand.source_bytes or demand.voxel_bytes) * math.prod(unit_voxels(cut.round, cut.footprint)),
+                cut.amplification(demand),
+                cut.nbytes(demand),
             )
         )
         first, demand = last, later_demand(demand, cut.round)
     return rounds
+
+
+def _requests(plan: Plan, options: Options, sizes: Sequence[int], rounds: Sequence[RoundForecast]) -> Requests:
+    """Return what writing all scales takes, and reading those that later rounds are made from."""
+    scales = [plan.info.scale(index) for index in range(len(plan.levels))]
+    requests = [writing_requests(scale, nbytes) for scale, nbytes in zip(scales, sizes, strict=True)]
+    requests += [recording_requests(one.footprints) for one in rounds]
+    if options.checksums:  # a document for each scale of a footprint
+        requests += [Requests(put=one.footprints * len(one.scales)) for one in rounds]
+    voxel_bytes = plan.choices.dtype.itemsize * plan.info.num_channels
+    last = -1
+    for before, one in itertools.pairwise(rounds):
+        last += len(before.scales)
+        requests.append(reading_requests(scales[last], voxel_bytes, one.unit, one.amplification))
+    if options.exact:  # every coarser scale reads the finest one
+        once = reading_requests(scales[0], voxel_bytes, rounds[0].unit, 1)
+        requests += [once] * (len(scales) - 1)
+    return sum(requests, Requests())
 
 
 def _scale(plan: Plan, index: int, nbytes: int) -> ScaleForecast:
@@ -180,7 +228,8 @@ def _scale_row(scale: ScaleForecast) -> tuple[str, ...]:
 
 def _round_row(one: RoundForecast) -> tuple[str, ...]:
     scales = one.scales[0] if len(one.scales) == 1 else f"{one.scales[0]} ... {one.scales[-1]}"
-    return (scales, _shape(one.unit), f"{one.footprints:,}", f"{one.amplification:.2f} times", megabytes(one.nbytes))
+    tasks = (f"{one.footprints:,}", megabytes(one.task_bytes))
+    return (scales, _shape(one.unit), *tasks, f"{one.amplification:.2f} times", megabytes(one.nbytes))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -54,6 +54,7 @@ class Options:
     overwrite: bool = False
     exact: bool = False
     resume: bool = True
+    checksums: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def plan_conversion(source: Source, options: Options) -> Plan:
         notes.append(MEAN_OF_LABELS)
     size = None if storage.sharding is not None else resolved_shard_size(scales, options.shard_size)
     if options.compression and size is None and storage.sharding is None:
-        notes.append("remark: TensorStore reads compressed chunk files as zeros, CloudVolume reads them")
+        notes.append("remark: on a disk TensorStore reads compressed chunk files as zeros, CloudVolume reads them")
     if size is not None:
         voxels = [in_type(sample, choices, source.name) for sample in samples]
         data_encoding, why = shard_data_encoding(voxels, storage)
@@ -123,6 +124,7 @@ def announcement(source: Source, plan: Plan, options: Options) -> Announcement:
     line = (
         f"{voxels:,} voxels of {voxel_bytes} bytes, {counted(len(scales), 'scale')}, {' '.join(stored)}, "
         f"memory {megabytes(memory)}{share}, {counted(options.running.workers, 'thread')}"
+        f"{' for each task' if options.running.tasks is not None else ''}"
     )
     return Announcement(remarks, line, voxel_bytes)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.pipeline.conversion.paper import PaperSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +30,10 @@ def sample_boxes(source: Source, size: Triple) -> list[Voxels]:
     """Return up to three boxes [x, y, z, channel] of about `size` voxels on the diagonal of a source.
 
     If each of them holds one value only, as in the empty margin of an image, one that holds more is added if it is
-    among a few further ones. A source that decodes large pages is sampled one page deep.
+    among a few further ones. A source that decodes large pages is sampled one page deep, one on paper not at all.
     """
+    if isinstance(source, PaperSource):
+        return []
     extent = triple(source.shape[:3])
     if _decodes_much(source, size):
         size = triple(map(min, size, (size[0], size[1], source.block[2])))

@@ -20,8 +20,9 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div
 from ngprecomp.pipeline.conversion.spool import Layout, SpooledSource, fill, storage_order
 from ngprecomp.pipeline.engine.footprints import Cut, cut_rounds
-from ngprecomp.pipeline.engine.planning import ALLOCATOR, DECODING, Demand, amplification, unit_steps
+from ngprecomp.pipeline.engine.lossless_copies import copies_are_kept
 from ngprecomp.pipeline.engine.rounds import Target
+from ngprecomp.pipeline.engine.units import ALLOCATOR, DECODING, Demand, unit_steps
 from ngprecomp.pipeline.report import megabytes
 from ngprecomp.storage.memory import MemoryStore
 from ngprecomp.storage.temporary import Temporary, is_abandoned
@@ -64,6 +65,12 @@ def choose_spool(source: Source, plan: Plan, options: Options) -> Layout | None:
     """
     layout = planned_spool(source, plan, options)
     if layout is not None:
+        if copies_are_kept(options.running):
+            raise OptionError(
+                f"{source.name} decodes blocks of {source.block} voxels and must pass through a temporary copy on this "
+                "machine, which other machines and processes do not see; give "
+                f"{megabytes(_enough(source, plan, options))} of memory, or let this machine alone convert it"
+            )
         folder = _folder(options.running.spool_dir)
         if not os.path.isdir(folder):
             raise StorageError(f"the folder of temporary files {folder} does not exist")
@@ -123,7 +130,7 @@ def source_demand(source: Source, choices: Choices, workers: int) -> Demand:
     reordered = letters != [letter for letter in "czyx" if letter in letters]
     converted = choices.contrast is not None or source.dtype != choices.dtype
     held = max(voxel + voxel * reordered, voxel + stored * converted)
-    return Demand(stored, workers, source.block, choices.voxel_offset, voxel, held)
+    return Demand(stored, workers, source.block, choices.voxel_offset, voxel, held, apart=True)
 
 
 def _work(plan: Plan, options: Options) -> tuple[Box, list[Target], str]:
@@ -144,7 +151,7 @@ def _decodings(plan: Plan, options: Options, demand: Demand, memory: int) -> flo
         cut = cut_rounds(*_work(plan, options), demand, memory)[0]
     except OptionError:
         return math.inf
-    return amplification(cut.round, cut.unit, demand)
+    return cut.amplification(demand)
 
 
 def _piece(source: Source, part: Box, along: int, options: Options) -> tuple[Triple, int, int]:

@@ -13,6 +13,7 @@ from ngprecomp.format.grid import ceil_div, positions_in
 from ngprecomp.format.sharding import shard_count
 from ngprecomp.kernels.downsample import downsample
 from ngprecomp.pipeline.conversion.choices import in_type
+from ngprecomp.pipeline.conversion.paper import PaperSource
 from ngprecomp.pipeline.conversion.sampling import spread_boxes
 from ngprecomp.storage.memory import MemoryStore
 from ngprecomp.volume.places import place_of
@@ -38,7 +39,8 @@ def stored_sizes(source: Source, plan: Plan, options: Options) -> tuple[list[int
     """Return the estimated bytes of each scale with its indices, and how many samples that rests on.
 
     Samples are chunks of the finest scale spread over the volume, and what becomes of them in the coarser scales.
-    Chunks of a source that decodes large pages are sampled only so thick as `SAMPLE_BYTES` allow.
+    Chunks of a source that decodes large pages are sampled only so thick as `SAMPLE_BYTES` allow. Without samples, of a
+    source on paper, that is what the voxels take.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def stored_sizes(source: Source, plan: Plan, options: Options) -> tuple[list[int
         for index, coarse in enumerate(_scaled(sample, box.shifted(plan.choices.voxel_offset).lo, plan)):
             stored[index] += _stored_bytes(places[index], coarse, skip_empty=options.running.skip_empty)
             voxels[index] += math.prod(coarse.shape[:3])
-    sizes, ratio = [], 0.0
+    sizes, ratio = [], float(places[0].dtype.itemsize * places[0].num_channels)
     for place, nbytes, count in zip(places, stored, voxels, strict=True):
         ratio = nbytes / count if count else ratio  # scales beyond the samples are stored as the last one that is known
         sizes.append(round(ratio * math.prod(place.scale.size)) + _index_bytes(place.scale))
@@ -77,7 +79,9 @@ def covered(box: Box, source: Source) -> Box:
 
 
 def _sample_boxes(source: Source, plan: Plan, place: Place) -> Iterator[Box]:
-    """Yield chunks of the finest scale as boxes of the source, as many as `ALL_BYTES` allow."""
+    """Return chunks of the finest scale as boxes of the source, as many as `ALL_BYTES` allow."""
+    if isinstance(source, PaperSource):
+        return iter(())
     grid = place.grid
     middle = triple(extent // 2 for extent in grid.shape)
 

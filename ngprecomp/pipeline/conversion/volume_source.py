@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.errors import OptionError
+from ngprecomp.pipeline.conversion.paper import PaperSource
 from ngprecomp.sources.opening import open_source
 from ngprecomp.sources.tally import Tally
 from ngprecomp.volume.handle import Volume
@@ -35,8 +36,12 @@ class VolumeSource:
     def __init__(self, volume: Volume, missing: Missing = "zero") -> None:
         self.volume = volume
         self._missing: Missing = missing
-        self.absent = 0
-        self._decoded = Tally()
+        self._absent, self._decoded = Tally(), Tally()
+
+    @property
+    def absent(self) -> int:
+        """Absent chunks so far."""
+        return self._absent.total
 
     @property
     def name(self) -> str:
@@ -84,7 +89,7 @@ class VolumeSource:
         """Return a box of voxels [x, y, z, channel]; the volume's own threads read it."""
         absolute = box.shifted(self.voxel_offset)
         voxels, absent = self.volume.read(absolute, missing=self._missing)
-        self.absent += absent
+        self._absent.add(absent)
         grid = self.volume.scale.grid
         chunks = grid.cells(grid.touched(absolute))
         self._decoded.add(math.prod(chunks.size) * self.shape[3] * self.dtype.itemsize)
@@ -98,13 +103,15 @@ class VolumeSource:
 def open_any(
     source: Any, *, dataset: str | None, axes: str | None, gaps: str = "error", missing: Missing = "zero"
 ) -> Source:
-    """Return a source: a volume, or whatever `open_source` opens.
+    """Return a source: a volume, one on paper, or whatever `open_source` opens.
 
     Raises
     ------
     OptionError
         It is a volume, whose axes nobody can choose.
     """
+    if isinstance(source, PaperSource):
+        return source
     volume = as_volume(source)
     if volume is None:
         return open_source(source, dataset=dataset, axes=axes, gaps=gaps)

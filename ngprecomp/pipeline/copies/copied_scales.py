@@ -39,6 +39,7 @@ class CopyOptions:
     compress: Compress | None
     compress_level: int | None
     sidecars: bool
+    checksums: bool = False
 
 
 def chosen_scales(info: Info, scales: Any) -> list[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.chunks.checksums import CHECKSUM_FOLDER
 from ngprecomp.chunks.coding import encoding_of
 from ngprecomp.chunks.listing import writable_compression
 from ngprecomp.errors import MetadataError, OptionError
@@ -21,10 +22,9 @@ from ngprecomp.pipeline.conversion.volume_source import VolumeSource
 from ngprecomp.pipeline.copies.copied_scales import CopyOptions, chosen_scales, copied_scale, parts_under, with_sharding
 from ngprecomp.pipeline.copies.sidecars import Sidecar, belongings, without_belongings
 from ngprecomp.pipeline.copies.transfer import Transfer
-from ngprecomp.pipeline.engine.making import LOSSY
+from ngprecomp.pipeline.engine.lossless_copies import LOSSY
 from ngprecomp.pipeline.report import counted
 from ngprecomp.volume.creating import Storage
-from ngprecomp.volume.documents import read_info
 from ngprecomp.volume.opening import open_volume, read_scale
 from ngprecomp.volume.places import (
     INFO_KEY,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from ngprecomp.format.scale import Scale
     from ngprecomp.storage.protocol import Store
 
-GZIP_FILES = "remark: TensorStore reads compressed chunk files as zeros, CloudVolume reads them"
+GZIP_FILES = "remark: on a disk TensorStore reads compressed chunk files as zeros, CloudVolume reads them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class CopyPlan:
         return "\n".join([*lines, "  nothing is written yet"])
 
 
-def plan_copy(source: Store, target: Store, options: CopyOptions) -> CopyPlan:
-    """Return what a copy does; reads nothing but ``info``, a few chunks and the names of files.
+def plan_copy(source: Store, info: Info, target: Store, options: CopyOptions) -> CopyPlan:
+    """Return what a copy of a volume and its `info` does; reads nothing but a few chunks and the names of files.
 
     Raises
     ------
@@ -86,12 +86,11 @@ def plan_copy(source: Store, target: Store, options: CopyOptions) -> CopyPlan:
         The box leaves the finest scale that is copied.
     """
     _check_compression(options)
-    info = read_info(source)
     scales = [read_scale(source, info, index) for index in chosen_scales(info, options.scales)]
     pairs, notes = _in_the_box(scales, parts_under(options.box, scales))
     old = [scale for scale, _ in pairs]
     new, why = _new_scales(source, info, pairs, options)
-    whole = [INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, *map(folder_of, [*old, *new])]
+    whole = [INFO_KEY, PROVENANCE_KEY, JOURNAL_KEY, JOURNAL_FOLDER, CHECKSUM_FOLDER, *map(folder_of, [*old, *new])]
     along = belongings(source, info, whole) if options.sidecars else without_belongings(info)
     copied = _new_info(info, along.members, new)
     transfers = [
@@ -165,7 +164,9 @@ def _transfers(source: Place, target: Place, options: CopyOptions) -> list[Trans
         raise OptionError(f"scale {target.scale.key} will be sharded: its sharding says what is compressed")
     kept = writable_compression(source) if options.compress is None else options.compress
     compression = "" if kept == "none" else kept
-    target = replace(target, compression=compression, compress_level=options.compress_level)
+    target = replace(
+        target, compression=compression, compress_level=options.compress_level, checksums=options.checksums
+    )
     stored = {place.scale.chunk_size: place for place in reversed(source.copies)}
     return [Transfer(stored.get(copy.scale.chunk_size, source.copies[0]), copy) for copy in target.copies]
 

@@ -139,11 +139,11 @@ def check_stored(place: Place, position: Triple, stored: bytes) -> None:
 
 def _read(place: Place, position: Triple, cache: LruCache) -> tuple[bytes, str] | None:
     """Return a chunk as it is stored, with the name of its compression (``""``: none); None if it is absent."""
-    with place.naming(position):
-        if place.scale.sharding is None:
+    if place.scale.sharding is None:
+        with place.naming(position):
             return read_file(place, position, encoded_limit(place, position))
-        stored = read_sharded(place, position, cache)
-        return None if stored is None else (stored, _compression(place))
+    stored = read_sharded(place, position, cache)
+    return None if stored is None else (stored, _compression(place))
 
 
 def _compression(place: Place) -> str:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ngprecomp.chunks.checksums import Summed
 from ngprecomp.chunks.coding import encode_stored
 from ngprecomp.chunks.unsharded import write_unsharded
+from ngprecomp.kernels.crc32c import crc32c
 from ngprecomp.kernels.downsample import downsample_into
 from ngprecomp.kernels.morton import compressed_morton_code
 from ngprecomp.pipeline.engine.rounds import Round, in_morton_order
@@ -39,10 +41,21 @@ class Counts:
 
 @dataclass(slots=True)
 class Cell:
-    """What one cell came to: chunks for shards as (target, place, chunk id, bytes), and the counts of each target."""
+    """What one cell came to.
+
+    Chunks for shards as (target, place, chunk id, bytes), checksums as (target, chunk), the counts of each target, and
+    the voxels that were read for it alone.
+    """
 
     sharded: list[tuple[int, int, int, bytes]] = field(default_factory=list)
+    sums: list[tuple[int, Summed]] = field(default_factory=list)
     counts: list[Counts] = field(default_factory=list)
+    voxels_read: int = 0
+
+    @classmethod
+    def blank(cls, job: Round) -> Cell:
+        """Return a cell of which nothing is made."""
+        return cls(counts=[Counts() for _ in job.targets])
 
 
 def make_cell(job: Round, cell: Box, voxels: Voxels, lo: Triple, *, skip_empty: bool = False) -> Cell:
@@ -50,7 +63,7 @@ def make_cell(job: Round, cell: Box, voxels: Voxels, lo: Triple, *, skip_empty: 
 
     Chunks of unsharded scales are written here; those of shards go back to the one who holds the shard.
     """
-    made = Cell()
+    made = Cell.blank(job)
     boxes = job.needed(cell)
     for index, target in enumerate(job.targets):
         if target.factor != (1, 1, 1):
@@ -58,26 +71,42 @@ def make_cell(job: Round, cell: Box, voxels: Voxels, lo: Triple, *, skip_empty: 
             coarse: Voxels = np.empty((*box.size, voxels.shape[3]), voxels.dtype, order="F")
             downsample_into(voxels, lo, coarse, box.lo, target.factor, job.method)
             voxels, lo = coarse, box.lo
-        counts = Counts()
-        for position, chunk_id in _chunks(job, index, cell):
+        for position, chunk_id in chunks_of(job, index, cell):
             chunk = target.grid.cell(position).relative_to(lo)
-            if skip_empty and not voxels[chunk.slices].any():
-                counts.skipped += 1
-                continue
-            for number, place in enumerate(target.places):
-                stored = encode_stored(place, position, voxels, chunk)
-                if number == 0:  # the second place of a lossy scale is temporary
-                    counts.chunks += 1
-                    counts.nbytes += len(stored)
-                if place.scale.sharding is None:
-                    write_unsharded(place, position, stored)
-                else:
-                    made.sharded.append((index, number, chunk_id, stored))
-        made.counts.append(counts)
+            store_chunk(made, job, index, position, chunk_id, voxels, chunk, skip_empty=skip_empty)
     return made
 
 
-def _chunks(job: Round, index: int, cell: Box) -> Iterator[tuple[Triple, int]]:
+def store_chunk(
+    made: Cell,
+    job: Round,
+    index: int,
+    position: Triple,
+    chunk_id: int,
+    voxels: Voxels,
+    chunk: Box,
+    *,
+    skip_empty: bool,
+) -> None:
+    """Encode the chunk of target `index` whose voxels are the box `chunk` of `voxels`, and enter it into the cell."""
+    counts = made.counts[index]
+    if skip_empty and not voxels[chunk.slices].any():
+        counts.skipped += 1
+        return
+    for number, place in enumerate(job.targets[index].places):
+        stored = encode_stored(place, position, voxels, chunk)
+        if number == 0:  # the second place of a lossy scale is temporary
+            counts.chunks += 1
+            counts.nbytes += len(stored)
+            if place.checksums:
+                made.sums.append((index, Summed(position, crc32c(stored))))
+        if place.scale.sharding is None:
+            write_unsharded(place, position, stored)
+        else:
+            made.sharded.append((index, number, chunk_id, stored))
+
+
+def chunks_of(job: Round, index: int, cell: Box) -> Iterator[tuple[Triple, int]]:
     """Yield position and chunk id of a target's chunks in the cell, ids ascending (0 where no place needs them)."""
     target = job.targets[index]
     shape = target.grid.shape

@@ -16,13 +16,13 @@ from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div
 from ngprecomp.kernels.downsample import downsample_into
 from ngprecomp.kernels.downsample_thin import TILE
-from ngprecomp.pipeline.engine.planning import Demand
 from ngprecomp.pipeline.engine.rounds import made_together, power_of_two, tiles, windows
+from ngprecomp.pipeline.engine.units import Demand
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from ngprecomp.pipeline.engine.making import Base
+    from ngprecomp.pipeline.engine.bases import Base
 
 Voxels = NDArray[Any]
 SLABS = 8  # parts of a piece that threads downsample at the same time
@@ -53,11 +53,25 @@ class Downsampled:
         coarse: Voxels = np.empty((*whole.size, self.base.num_channels), self.base.dtype, order="F")
         for piece in self._pieces(whole):
             fine = windows(piece, self.factor).intersection(self.base.domain)
-            voxels = self.base.read(fine, pool)
+            voxels = self.base.reader.read(fine, pool)
             fill = partial(self._fill, coarse, whole.lo, voxels, fine.lo)
             for _ in map_in_order(fill, self._slabs(piece, pool), pool, SLABS):
                 pass
         return np.asfortranarray(coarse[box.relative_to(whole.lo).slices])
+
+    @property
+    def absent(self) -> int:
+        """Absent chunks of the base so far."""
+        return self.base.reader.absent
+
+    @property
+    def decoded_bytes(self) -> int:
+        """Bytes decoded of the base so far."""
+        return self.base.reader.decoded_bytes
+
+    def close(self) -> None:
+        """Close the reader of the base."""
+        self.base.reader.close()
 
     def _fill(self, coarse: Voxels, coarse_lo: Triple, voxels: Voxels, lo: Triple, part: Box) -> None:
         at = part.relative_to(coarse_lo).lo

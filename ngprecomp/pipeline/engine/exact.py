@@ -7,18 +7,17 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.format.box import Triple, triple
+from ngprecomp.pipeline.engine.bases import Base, StoredVoxels
 from ngprecomp.pipeline.engine.downsampled import Downsampled
-from ngprecomp.pipeline.engine.making import LOSSY, Base, Made, Running, StoredVoxels, make_scales
+from ngprecomp.pipeline.engine.lossless_copies import LOSSY
+from ngprecomp.pipeline.engine.making import Made, Running, make_scales
 from ngprecomp.pipeline.engine.rounds import windows
-from ngprecomp.pipeline.progress import ignore_progress
 from ngprecomp.volume.resources import Resources
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from concurrent.futures import Executor
 
-    from ngprecomp.pipeline.engine.downsampled import Voxels
     from ngprecomp.pipeline.engine.rounds import Target
     from ngprecomp.pipeline.progress import Progress
 
@@ -39,28 +38,40 @@ def make_exact_scales(base: Base, targets: Sequence[Target], method: str, runnin
     boxes = [
         windows(target.grid.domain, f).intersection(base.domain) for target, f in zip(targets, factors, strict=True)
     ]
-    total = sum(math.prod(box.size) for box in boxes)
-    read = _Reads(running.progress, total)
+    sizes = [math.prod(box.size) for box in boxes]
     # Half of the memory holds the chunks that are made, half the windows that they are made from.
-    step = replace(running, memory=running.memory // 2, progress=ignore_progress)
+    half = running.memory // 2
     made = Made([])
+    source = base
     with closing(Resources(running.workers)) as threads:
-        source = read.counted(base)
-        for stage, (target, factor) in enumerate(zip(targets, factors, strict=True), running.stage):
-            same, step = replace(target, factor=(1, 1, 1)), replace(step, stage=stage)
+        for number, (target, factor) in enumerate(zip(targets, factors, strict=True)):
+            alone = replace(target, factor=(1, 1, 1))
+            progress = _following(running.progress, sum(sizes[:number]), sizes[number], sum(sizes))
+            step = replace(running, progress=progress, stage=running.stage + number)
             if factor == (1, 1, 1):
-                one = make_scales(source, [same], method, replace(step, memory=running.memory))
+                _add(made, make_scales(source, [alone], method, step), 1.0)
                 if target.places[0].scale.encoding not in LOSSY:
-                    source = read.counted(StoredVoxels(target.places[0], threads).base)
+                    source = StoredVoxels(target.places[0], threads).base
             else:
-                coarse = Downsampled(source, target.grid.domain, factor, method, step.memory)
-                one = make_scales(_as_base(coarse), [same], method, step)
-            made.counts += one.counts
-            made.resumed += one.resumed
-    if made.resumed:
-        running.progress(total, total)
-    made.read_bytes = read.voxels * base.dtype.itemsize * base.num_channels
+                coarse = Downsampled(source, target.grid.domain, factor, method, half)
+                voxels = max(1, math.prod(target.grid.domain.size))
+                one = make_scales(_as_base(coarse), [alone], method, replace(step, memory=half))
+                _add(made, one, sizes[number] / voxels)
     return made
+
+
+def _add(made: Made, one: Made, windows: float) -> None:
+    """Add one scale, for each voxel of which so many of the base are read on average."""
+    made.counts += one.counts
+    made.read_bytes += round(one.read_bytes * windows)
+    made.resumed += one.resumed
+    made.absent += one.absent
+    made.decoded_bytes += one.decoded_bytes
+
+
+def _following(progress: Progress, before: int, voxels: int, total: int) -> Progress:
+    """Return the progress of one scale, in voxels of the base."""
+    return lambda done, whole: progress(before + voxels * done // max(1, whole), total)
 
 
 def _from_base(targets: Sequence[Target]) -> list[Triple]:
@@ -73,24 +84,4 @@ def _from_base(targets: Sequence[Target]) -> list[Triple]:
 
 
 def _as_base(coarse: Downsampled) -> Base:
-    return Base(coarse.domain, coarse.read, (1, 1, 1), coarse.base.dtype, coarse.base.num_channels)
-
-
-class _Reads:
-    """Counts the voxels that are read, and tells how far that is."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self.voxels = 0
-
-    def counted(self, base: Base) -> Base:
-        """Return the base with a reader that counts."""
-
-        def read(box: Box, pool: Executor | None = None) -> Voxels:
-            voxels = base.read(box, pool)
-            self.voxels += math.prod(box.size)
-            self._progress(self.voxels, self._total)
-            return voxels
-
-        return replace(base, read=read)
+    return Base(coarse.domain, coarse, (1, 1, 1), coarse.base.dtype, coarse.base.num_channels)

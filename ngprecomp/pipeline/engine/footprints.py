@@ -10,22 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ngprecomp.chunks.unsharded import SUFFIX_OF, chunk_key
+from ngprecomp.chunks.unsharded import chunk_key, suffix_of
 from ngprecomp.errors import KeyNotFoundError, OptionError
 from ngprecomp.format.box import triple
 from ngprecomp.format.grid import ceil_div, positions_in
-from ngprecomp.format.sharding import chunks_per_shard, locate
+from ngprecomp.format.shard_location import locate
+from ngprecomp.format.sharding import chunks_per_shard
 from ngprecomp.kernels.morton import compressed_morton_code
 from ngprecomp.pipeline.engine.cells import Counts
-from ngprecomp.pipeline.engine.planning import (
+from ngprecomp.pipeline.engine.planning import later_demand, split_rounds
+from ngprecomp.pipeline.engine.portions import choose_group, choose_portion, portion, portion_bytes
+from ngprecomp.pipeline.engine.rounds import Round, tiles
+from ngprecomp.pipeline.engine.units import (
     Demand,
+    amplification,
     choose_unit,
     footprint_cells,
-    later_demand,
     round_bytes,
-    split_rounds,
+    unit_voxels,
 )
-from ngprecomp.pipeline.engine.rounds import Round, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -39,12 +42,14 @@ if TYPE_CHECKING:
 class Cut:
     """A round, the cells along each axis that are read at once, and those that are finished together.
 
-    All are powers of two: units tile footprints exactly.
+    All are powers of two: units tile footprints exactly. Where there is a `portion`, each thread reads for itself what
+    one chunk of the target of that number is made of, and units are not read.
     """
 
     round: Round
     unit: Triple
     footprint: Triple
+    portion: int | None = None
 
     @property
     def footprints(self) -> Iterator[Box]:
@@ -60,6 +65,25 @@ class Cut:
         """Return how many voxels of the finest target a box of cells holds."""
         return math.prod(self.round.targets[0].grid.cells(self.round.owned(0, cells)).size)
 
+    @property
+    def read_voxels(self) -> Triple:
+        """The voxels of the base along each axis that are read at once."""
+        if self.portion is None:
+            return unit_voxels(self.round, self.unit)
+        return unit_voxels(portion(self.round, self.portion), (1, 1, 1))
+
+    def amplification(self, demand: Demand) -> float:
+        """Return how often a block of the base is decoded on average."""
+        if self.portion is None:
+            return amplification(self.round, self.unit, demand)
+        return amplification(portion(self.round, self.portion), (1, 1, 1), demand)
+
+    def nbytes(self, demand: Demand) -> int:
+        """Return the bytes that the round holds at most."""
+        if self.portion is None:
+            return round_bytes(self.round, self.unit, demand)
+        return portion_bytes(self.round, self.portion, self.unit, demand)
+
 
 def cut_rounds(base: Box, targets: Sequence[Target], method: str, demand: Demand, memory: int) -> list[Cut]:
     """Return the rounds that make all targets within `memory`.
@@ -71,8 +95,9 @@ def cut_rounds(base: Box, targets: Sequence[Target], method: str, demand: Demand
     """
     cuts = []
     for job in split_rounds(base, targets, method, demand, memory):
-        unit = choose_unit(job, demand, memory)
-        cuts.append(Cut(job, unit, footprint_cells(job, unit)))
+        number = choose_portion(job, demand, memory)
+        unit = choose_unit(job, demand, memory) if number is None else choose_group(job, number, demand, memory)
+        cuts.append(Cut(job, unit, footprint_cells(job, unit), number))
         demand = later_demand(demand, job)
     return cuts
 
@@ -89,16 +114,18 @@ def cut_as_before(
     """
     cuts = []
     rest = list(targets)
-    for number, planned in enumerate(plan):
+    for nth, planned in enumerate(plan, 1):
         job = Round(base, tuple(rest[: planned["targets"]]), method)
+        number = choose_portion(job, demand, memory)
         need = round_bytes(job, (1, 1, 1), demand)
-        if need > memory:
+        if number is None and need > memory:
             raise OptionError(
-                f"memory of {memory} bytes is too little to go on: round {number + 1} of {len(plan)}, which was cut "
+                f"memory of {memory} bytes is too little to go on: round {nth} of {len(plan)}, which was cut "
                 f"when the job began, needs {need} bytes with {demand.workers} workers"
             )
         footprint = triple(planned["footprint"])
-        cuts.append(Cut(job, triple(map(min, choose_unit(job, demand, memory), footprint)), footprint))
+        unit = choose_unit(job, demand, memory) if number is None else footprint
+        cuts.append(Cut(job, triple(map(min, unit, footprint)), footprint, number))
         base, rest, demand = job.targets[-1].grid.domain, rest[len(job.targets) :], later_demand(demand, job)
     return cuts
 
@@ -132,16 +159,18 @@ def entry_of(job: Round, footprint: Box, outcome: Outcome) -> dict[str, Any]:
     targets = []
     for index, (target, counts) in enumerate(zip(job.targets, outcome.counts, strict=True)):
         files, nbytes = counts.chunks, counts.nbytes
+        owned = job.owned(index, footprint)
         if target.places[0].scale.sharding is not None:
-            sizes = stored_sizes(target.places[0], job.owned(index, footprint))
+            sizes = stored_sizes(target.places[0], owned)
             files, nbytes = len(sizes), sum(sizes)
+        copied = [size for copy in target.places[1:] for size in stored_sizes(copy, owned)]
         targets.append(
             {
                 "chunks": counts.chunks,
                 "skipped": counts.skipped,
                 "bytes": counts.nbytes,
-                "files": files,
-                "file_bytes": nbytes,
+                "files": files + len(copied),
+                "file_bytes": nbytes + sum(copied),
             }
         )
     return {"voxels_read": outcome.voxels_read, "targets": targets}
@@ -155,7 +184,8 @@ def found_outcome(job: Round, footprint: Box, entry: dict[str, Any]) -> Outcome 
     """
     outcome = Outcome(voxels_read=entry["voxels_read"])
     for index, (target, noted) in enumerate(zip(job.targets, entry["targets"], strict=True)):
-        sizes = stored_sizes(target.places[0], job.owned(index, footprint))
+        owned = job.owned(index, footprint)
+        sizes = [size for place in target.places for size in stored_sizes(place, owned)]
         if (len(sizes), sum(sizes)) != (noted["files"], noted["file_bytes"]):
             return None
         outcome.counts.append(Counts(noted["chunks"], noted["skipped"], noted["bytes"]))
@@ -173,7 +203,7 @@ def stored_sizes(place: Place, positions: Box) -> list[int]:
 
 def _keys(place: Place, positions: Box) -> Iterator[str]:
     if place.scale.sharding is None:
-        suffix = SUFFIX_OF[place.compression]
+        suffix = suffix_of(place)
         return (chunk_key(place, position) + suffix for position in positions_in(positions))
     shape = chunks_per_shard(place.sharding, place.grid.shape) or (1, 1, 1)
     corners = list(itertools.product(*map(range, positions.lo, positions.hi, shape)))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ngprecomp.chunks.listing import chunk_files
+from ngprecomp.pipeline.engine.bases import StoredVoxels
 from ngprecomp.pipeline.engine.exact import make_exact_scales
-from ngprecomp.pipeline.engine.making import Running, StoredVoxels, make_scales
+from ngprecomp.pipeline.engine.making import Running, make_scales
 from ngprecomp.pipeline.report import ScaleReport, scale_report
 from ngprecomp.volume.places import refuse_escape
 from ngprecomp.volume.resources import Resources
@@ -45,7 +46,7 @@ def fill(runs: Sequence[Run], method: str, missing: Missing, running: Running, *
             step = replace(running, progress=_part(running.progress, done, run.voxels, total))
             made = make(voxels.base, run.targets, method, step)
             filled.read_bytes += made.read_bytes
-            filled.absent += voxels.absent
+            filled.absent += voxels.absent + made.absent
             filled.resumed += made.resumed
             filled.scales += [
                 scale_report(target.places[0].scale, counts)

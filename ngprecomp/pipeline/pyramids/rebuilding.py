@@ -7,9 +7,11 @@ import math
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, TypeVar
 
 from ngprecomp.chunks.batches import by_shard
+from ngprecomp.chunks.checksums import drop_checksums
 from ngprecomp.chunks.coding import encode_stored
 from ngprecomp.chunks.listing import has_chunks, writable_compression
 from ngprecomp.chunks.merging import merge_shard
@@ -19,9 +21,9 @@ from ngprecomp.errors import KeyNotFoundError
 from ngprecomp.format.box import Box, Triple
 from ngprecomp.format.grid import positions_in
 from ngprecomp.kernels.downsample import METHODS, downsampled_box
+from ngprecomp.pipeline.engine.bases import StoredVoxels
 from ngprecomp.pipeline.engine.cells import Counts
 from ngprecomp.pipeline.engine.downsampled import Downsampled
-from ngprecomp.pipeline.engine.making import StoredVoxels
 from ngprecomp.pipeline.engine.rounds import made_together, windows
 from ngprecomp.pipeline.pyramids.levels import factor_between, level_of
 from ngprecomp.pipeline.report import ScaleReport, scale_report
@@ -156,8 +158,10 @@ class _Making:
         """Make all chunks, and yield what they came to when they are written."""
         place = replace(self.step.coarse, compression=writable_compression(self.step.coarse))
         touched = place.grid.touched(self.step.box)
+        drop_checksums(place, touched)
         if place.scale.sharding is None:
-            yield from self._mapped(partial(self._write, place), list(positions_in(touched)))
+            stop = Event()
+            yield from self._mapped(partial(self._write, place, stop), list(positions_in(touched)), stop)
             return
         for number, members in by_shard(place, touched):
             done: list[Remade] = []
@@ -165,12 +169,14 @@ class _Making:
                 merge_shard(place, number, self._changes(place, members, done))
             yield from done
 
-    def _mapped(self, function: Callable[[Triple], R], positions: Sequence[Triple]) -> Iterator[R]:
+    def _mapped(
+        self, function: Callable[[Triple], R], positions: Sequence[Triple], stop: Event | None = None
+    ) -> Iterator[R]:
         pool = self.makers.pool if self.makers.threads > 1 and len(positions) > 1 else None
-        return map_in_order(function, positions, pool, self.makers.threads + 1)
+        return map_in_order(function, positions, pool, self.makers.threads + 1, stop)
 
-    def _write(self, place: Place, position: Triple) -> Remade:
-        with place.store.lock(chunk_key(place, position)):
+    def _write(self, place: Place, stop: Event, position: Triple) -> Remade:
+        with place.store.lock(chunk_key(place, position), stop=stop):
             stored, remade = self._make(place, position)
             write_unsharded(place, position, stored)
         return remade

@@ -103,7 +103,7 @@ def finished_scales(places: Sequence[Place], unfinished: Container[str]) -> set[
     return {place.scale.key for place in places if place.scale.key not in unfinished and has_chunks(place)}
 
 
-def places_of(store: Store, info: Info, scales: Sequence[Scale]) -> list[Place]:
+def places_of(store: Store, info: Info, scales: Sequence[Scale], *, checksums: bool = False) -> list[Place]:
     """Return where the scales lie; chunk files are compressed as those of the first scale are, if we write that."""
     compression = writable_compression(place_of(store, info, scales[0]))
-    return [place_of(store, info, scale, compression=compression) for scale in scales]
+    return [place_of(store, info, scale, compression=compression, checksums=checksums) for scale in scales]

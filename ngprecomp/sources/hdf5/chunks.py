@@ -80,8 +80,23 @@ def without_checksum(data: bytes) -> bytes:
     return body
 
 
-def inflated(data: bytes, expected: int) -> bytes:
-    """Return the decoded zlib stream: it must end, match its Adler-32 and hold `expected` bytes."""
+def inflated(data: bytes, expected: int) -> NDArray[np.uint8]:
+    """Return the decoded zlib stream: it must end, match its Adler-32 and hold `expected` bytes.
+
+    libdeflate decodes labels at 6.6 GB/s where isal decodes 1.3, but only isal says what is wrong with a stream.
+    """
+    room = np.empty(expected, np.uint8)
+    try:
+        decoded = imagecodecs.deflate_decode(data, out=room.data)
+    except (RuntimeError, ValueError):
+        return np.frombuffer(_explained(data, expected), np.uint8)
+    if len(decoded) != expected:
+        raise ValueError(f"the deflate stream ends after {len(decoded)} of {expected} bytes")
+    return room
+
+
+def _explained(data: bytes, expected: int) -> bytes:
+    """Return the decoded stream, or say what is wrong with it."""
     stream = isal_zlib.decompressobj()
     try:
         decoded = stream.decompress(data, expected + 1)
@@ -154,8 +169,24 @@ class ChunkReader:
 
     def read(self, region: Region, pool: Executor | None) -> Voxels:
         """Return a region, its chunks decoded in the threads of `pool` straight into the result."""
+        alone = self._alone(region)
+        if alone is not None:
+            return alone
         voxels = np.empty(sizes(region), self._dtype)
         share(lambda position: self._read_chunk(position, region, voxels), self._touched(region), pool)
+        return voxels
+
+    def _alone(self, region: Region) -> Voxels | None:
+        """Return a region that is one stored chunk as it was decoded, None if it is anything else."""
+        starts = tuple(part.start for part in region)
+        aligned = all(start % step == 0 for start, step in zip(starts, self._coding.shape, strict=True))
+        if not aligned or sizes(region) != self._coding.shape or self._coding.dtype != self._dtype:
+            return None
+        position = tuple(start // step for start, step in zip(starts, self._coding.shape, strict=True))
+        if self._has_holes and not self._is_written(position):
+            return None
+        voxels = self._chunk(starts)
+        self._decoded.add(self._coding.nbytes)
         return voxels
 
     def _touched(self, region: Region) -> Iterator[tuple[int, ...]]:
