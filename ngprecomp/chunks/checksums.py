@@ -8,18 +8,22 @@ shard: of its entry) and its position, in ascending order of z, y, x. Whoever ch
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from ngprecomp.errors import DecodeError, UnlistableError
+from ngprecomp.errors import DecodeError, KeyNotFoundError, UnlistableError
+from ngprecomp.format.box import Box
 from ngprecomp.format.names import chunk_name, escapes, join, parse_chunk_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from ngprecomp.chunks.place import Place
-    from ngprecomp.format.box import Box, Triple
+    from ngprecomp.format.box import Triple
 
 CHECKSUM_FOLDER = "ngprecomp-checksums"
+LINE_BYTES = 72  # of a chunk at most: eight digits, and three numbers of at most 18
 
 _LINE = re.compile(r"([0-9a-f]{8}) (\d{1,18}) (\d{1,18}) (\d{1,18})")
 
@@ -63,15 +67,31 @@ def read_checksums(place: Place, key: str) -> list[Summed]:
     ------
     DecodeError
         It is no such document.
+    StorageError
+        It is larger than one for these chunks can be.
     """
     found = []
-    for number, line in enumerate(place.store.get(key).data.decode("ascii", "replace").splitlines(), 1):
+    box = parse_chunk_name(key.rpartition("/")[2]) or place.grid.positions
+    limit = LINE_BYTES * prod(box.intersection(place.grid.positions).size)
+    for number, line in enumerate(place.store.get(key, limit=limit).data.decode("ascii", "replace").splitlines(), 1):
         match = _LINE.fullmatch(line)
         if match is None:
             raise DecodeError(f"line {number}: expected a checksum of 8 digits and three numbers, found {line[:80]!r}")
         checksum, x, y, z = match.groups()
         found.append(Summed((int(x), int(y), int(z)), int(checksum, 16)))
     return found
+
+
+def checksum_of(place: Place, position: Triple) -> int | None:
+    """Return the checksum of a chunk as the documents say now, None if none of them names it."""
+    for key in checksum_documents(place):
+        box = parse_chunk_name(key.rpartition("/")[2])
+        if box is None or not box.intersection(Box.of_size((1, 1, 1), position)).empty:
+            with suppress(KeyNotFoundError):
+                for named, checksum in read_checksums(place, key):
+                    if named == position:
+                        return checksum
+    return None
 
 
 def drop_checksums(place: Place, positions: Box) -> None:

@@ -203,7 +203,7 @@ def _check_chunk_bytes(members: Members, scale: Scale, voxel_bytes: int, limit: 
         taken = math.prod(map(min, size, scale.size)) * voxel_bytes
         if taken > limit or math.prod(size) > MAX_CHUNK_VOXELS:
             where = f"{members.path('chunk_sizes')}[{i}]"
-            message = f"a chunk of {size} takes {taken} bytes, above the limit of {limit}"
+            message = f"a chunk of {size} takes {taken} bytes, above the limit of {limit} (max_chunk_bytes)"
             members.extend("chunk_sizes", [Problem(where, message)])
         elif block is not None:
             whole = (ceil_div(side, b) * b for side, b in zip(map(min, size, scale.size), block, strict=True))
@@ -211,5 +211,5 @@ def _check_chunk_bytes(members: Members, scale: Scale, voxel_bytes: int, limit: 
             if padded > limit:
                 members.note(
                     "compressed_segmentation_block_size",
-                    f"whole blocks over a chunk take {padded} bytes, above the limit of {limit}",
+                    f"whole blocks over a chunk take {padded} bytes, above the limit of {limit} (max_chunk_bytes)",
                 )

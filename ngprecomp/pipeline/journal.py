@@ -140,6 +140,8 @@ class Journal:
 
     def end(self) -> None:
         """Note that the job is finished."""
+        for folder in ("", *(place.folder for place in removable_places(self._store, self._info))):
+            self._store.sweep(folder)  # workers may have died, and others may have made what was theirs
         remove_journal(self._store)
         self._begun = False
 
@@ -168,10 +170,10 @@ class Journal:
     def _tidy(self) -> None:
         """Remove what dead processes have left here, or for a new job all that is in its way."""
         places = removable_places(self._store, self._info)
+        for place in places:
+            self._store.sweep(place.folder)
+            sweep_checksums(place)
         if self._plans:
-            for place in places:
-                self._store.sweep(place.folder)
-                sweep_checksums(place)
             return
         for place in places:
             remove_checksums(place)

@@ -12,8 +12,10 @@ REMOTE_WORKERS = 16  # at 30 ms a request they get 498 a second, one gets 32
 SHARE = 4  # by default a job takes a quarter of the machine's memory
 
 
-def parse_memory(memory: int | str | None) -> int:
+def parse_memory(memory: int | str | None, name: str = "memory") -> int:
     """Return bytes from a number or from text such as ``512MB`` or ``4GiB``; None is a quarter of the machine's.
+
+    `name` is what a message calls the option.
 
     Raises
     ------
@@ -29,7 +31,7 @@ def parse_memory(memory: int | str | None) -> int:
         return machine_memory() // SHARE
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([kmgt]i?)?b?\s*", str(memory).lower())
     if match is None or float(match[1]) <= 0:
-        raise OptionError(f"memory is a positive number of bytes such as 512MB or 4GB, found {memory!r}")
+        raise OptionError(f"{name} is a positive number of bytes such as 512MB or 4GB, found {memory!r}")
     return int(float(match[1]) * UNITS[match[2] or ""])
 
 

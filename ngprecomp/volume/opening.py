@@ -146,7 +146,7 @@ def open_volume(  # noqa: PLR0913 - TensorStore's keywords and ours
         dimension_units=dimension_units,
         schema=schema,
     )
-    largest = MAX_CHUNK_BYTES if max_chunk_bytes is None else parse_memory(max_chunk_bytes)
+    largest = MAX_CHUNK_BYTES if max_chunk_bytes is None else parse_memory(max_chunk_bytes, "max_chunk_bytes")
     access = Access(checked_missing(missing), durable, threads, cache_bytes, largest)
     return opened(parse_spec(spec).asking(scale=scale, mode=mode, schema=said), access, chunk_rule)
 

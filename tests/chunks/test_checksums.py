@@ -4,12 +4,13 @@ from ngprecomp.chunks.checksums import (
     CHECKSUM_FOLDER,
     Summed,
     checksum_documents,
+    checksum_of,
     drop_checksums,
     read_checksums,
     remove_checksums,
     write_checksums,
 )
-from ngprecomp.errors import DecodeError
+from ngprecomp.errors import DecodeError, StorageError
 from ngprecomp.format.box import Box
 from ngprecomp.storage.memory import MemoryStore
 from tests.chunks.places import place
@@ -34,7 +35,7 @@ def test_a_document_holds_the_checksums_of_its_chunks_in_order(where):
 
 
 @pytest.mark.parametrize(
-    "text", [b"ab 0 0 0\n", b"000000ab 0 0\n", b"000000ab 0 -1 0\n", b"\xff\n", b"\n", b"0" * 10**5]
+    "text", [b"ab 0 0 0\n", b"000000ab 0 0\n", b"000000ab 0 -1 0\n", b"\xff\n", b"\n", b"0" * 4000]
 )
 def test_what_is_no_such_document(where, text):
     where.store.put("d", b"000000ab 0 0 0\n" + text)
@@ -55,3 +56,17 @@ def test_who_changes_a_chunk_removes_its_document_only(where):
     assert [key.rpartition("/")[2] for key in checksum_documents(where)] == ["2-4_0-2_0-2"]
     remove_checksums(where)
     assert list(where.store.list()) == []
+
+
+def test_a_document_is_no_larger_than_its_chunks_ask_for(where):
+    where.store.put("d", b"0" * 10**6)
+    with pytest.raises(StorageError, match="has 1000000 bytes, expected at most"):
+        read_checksums(where, "d")
+
+
+def test_the_checksum_of_one_chunk(where):
+    write_checksums(where, LEFT, [Summed((1, 1, 1), 7)])
+    assert checksum_of(where, (1, 1, 1)) == 7
+    assert checksum_of(where, (0, 1, 1)) is None
+    drop_checksums(where, LEFT)
+    assert checksum_of(where, (1, 1, 1)) is None

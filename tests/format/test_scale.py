@@ -178,7 +178,8 @@ def test_a_chunk_above_the_limit_is_refused() -> None:
     document = {**RAW, "size": [512, 512, 512], "chunk_sizes": [[512, 512, 512]]}
     taken = 512**3 * 16
     assert problems(document, "uint64", 2) == [
-        f"scales[2].chunk_sizes[0]: a chunk of (512, 512, 512) takes {taken} bytes, above the limit of {2**30}"
+        f"scales[2].chunk_sizes[0]: a chunk of (512, 512, 512) takes {taken} bytes, above the limit of {2**30} "
+        "(max_chunk_bytes)"
     ]
     assert parse_scale(document, "uint64", 2, max_chunk_bytes=None).chunk_size[2] == 512
     assert parse_scale(document, "uint64", 2, max_chunk_bytes=taken).chunk_size[2] == 512
@@ -196,7 +197,7 @@ def test_blocks_that_pad_a_chunk_above_the_limit_are_refused() -> None:
     huge = {**LABELS, "compressed_segmentation_block_size": [2**16, 2**16, 2**16]}
     assert problems(huge, "uint32") == [
         "scales[2].compressed_segmentation_block_size: "
-        "whole blocks over a chunk take 1125899906842624 bytes, above the limit of 1073741824"
+        "whole blocks over a chunk take 1125899906842624 bytes, above the limit of 1073741824 (max_chunk_bytes)"
     ]
     larger = {**LABELS, "compressed_segmentation_block_size": [1, 1, 2**16 + 1]}
     assert problems(larger, "uint32")[0].endswith("expected an integer from 1 to 65536, found 65537")

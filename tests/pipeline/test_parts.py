@@ -12,7 +12,7 @@ import pytest
 
 import ngprecomp as ng
 from ngprecomp.errors import ExistsError, OptionError
-from ngprecomp.pipeline.engine import parts, units
+from ngprecomp.pipeline.engine import one_round, parts, units
 from ngprecomp.pipeline.engine.parts import Part, make_part, parse_part
 from tests.pipeline.killed import SMALL_UNITS
 from tests.pipeline.killing import assert_same
@@ -140,6 +140,7 @@ def test_waiting_ends_when_the_others_come(monkeypatch):
     """Nobody makes what others are making, while entries appear."""
     monkeypatch.setattr(parts, "PATIENCE", 5.0)
     recorded, lock, makers = set(), threading.Lock(), {}
+    nine = {f"f{at}": at for at in range(9)}
 
     def work(number, seconds):
         def make(name, _):
@@ -148,7 +149,7 @@ def test_waiting_ends_when_the_others_come(monkeypatch):
                 makers.setdefault(name, []).append(number)
                 recorded.add(name)
 
-        make_part({f"f{at}": at for at in range(9)}, Part(number, 3), lambda: set(recorded), make)
+        make_part(nine, list(nine)[number::3], Part(number, 3), lambda: set(recorded), make)
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(work, range(3), (0.0, 0.01, 0.1)))
@@ -157,13 +158,34 @@ def test_waiting_ends_when_the_others_come(monkeypatch):
 
 def test_what_nobody_makes_is_made():
     recorded, made = set(), []
+    six = {f"f{at}": at for at in range(6)}
 
     def make(name, _):
         made.append(name)
         recorded.add(name)
 
-    make_part({f"f{at}": at for at in range(6)}, Part(1, 3), lambda: set(recorded), make)
+    make_part(six, list(six)[1::3], Part(1, 3), lambda: set(recorded), make)
     assert sorted(made) == [f"f{at}" for at in range(6)]
     assert made[:2] == ["f1", "f4"]
-    make_part({"f7": 7}, Part(0, 1), lambda: None, make)  # the job was ended by another process
+    make_part({"f7": 7}, ["f7"], Part(0, 1), lambda: None, make)  # the job was ended by another process
     assert "f7" not in made
+
+
+def test_parts_that_begin_at_different_times_agree_on_whose_is_which(source, whole, tmp_path, monkeypatch):
+    """What the first have finished before the last begin shifts nothing."""
+    out, shares = tmp_path / "out", []
+
+    def noted(footprints, own_names, *others):
+        shares.append(list(own_names))
+        return make_part(footprints, shares[-1], *others)
+
+    def part(number):
+        time.sleep(0.15 * number)
+        return ng.convert(source, out, **LAYOUTS["sharded"], part=f"{number}/3")
+
+    monkeypatch.setattr(one_round, "make_part", noted)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(part, (1, 2, 3)))
+    assert_same(out, whole("sharded"))
+    names = [name for share in shares for name in share]
+    assert len(names) == len(set(names)) > 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ngprecomp.chunks.checksums import CHECKSUM_FOLDER, checksum_documents, read_checksums
+from ngprecomp.chunks.checksums import CHECKSUM_FOLDER, checksum_documents, checksum_of, read_checksums
 from ngprecomp.errors import NgprecompError
 from ngprecomp.pipeline.checking.findings import Kind
 from ngprecomp.pipeline.checking.presence import number_of, position_at
@@ -40,9 +40,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checksums:
-    """The checksums of the chunks of a grid of `shape`, by row-major numbers, ascending; 12 bytes for each."""
+    """The checksums of the chunks of a place, by row-major numbers, ascending; 12 bytes for each."""
 
-    shape: Triple
+    place: Place
     numbers: NDArray[Any]
     checksums: NDArray[np.uint32]
 
@@ -51,12 +51,18 @@ class Checksums:
 
     def mismatch(self, position: Triple, found: int) -> str:
         """Say that the checksum of a chunk is not the one that was written; empty if it is, or if none was."""
-        number = number_of(self.shape, position)
+        number = number_of(self.place.grid.shape, position)
         at = int(np.searchsorted(self.numbers, number))
         if at == len(self.numbers) or self.numbers[at] != number:
             return ""
         written = int(self.checksums[at])
-        return "" if written == found else f"its checksum is {found:08x}, but was {written:08x} when it was written"
+        if written == found or not self.holds(position, written):
+            return ""
+        return f"its checksum is {found:08x}, but was {written:08x} when it was written"
+
+    def holds(self, position: Triple, written: int) -> bool:
+        """Whether the documents still say so: who changes a chunk removes its checksum before."""
+        return checksum_of(self.place, position) == written
 
 
 def load_checksums(place: Place, checking: Checking) -> Checksums:
@@ -76,7 +82,7 @@ def load_checksums(place: Place, checking: Checking) -> Checksums:
         except (NgprecompError, OSError, OverflowError) as error:
             checking.findings.add(UNUSABLE, f"cannot be read: {reason(error, place)}", key, place.folder)
     distinct, first = np.unique(np.array(numbers, np.int64), return_index=True)
-    return Checksums(shape, distinct, np.array(checksums, np.uint32)[first])
+    return Checksums(place, distinct, np.array(checksums, np.uint32)[first])
 
 
 def verdict(seen: Seen, position: Triple, checksums: Checksums) -> tuple[Kind, str] | None:
@@ -89,9 +95,11 @@ def verdict(seen: Seen, position: Triple, checksums: Checksums) -> tuple[Kind, s
 
 def compare_presence(place: Place, checksums: Checksums, presence: Presence, checking: Checking) -> int:
     """Report chunks that are gone, and those without a checksum where others have one; return how many have one."""
-    for number in np.setdiff1d(checksums.numbers, presence.numbers):
-        position = position_at(place.grid.shape, int(number))
-        checking.findings.add(LOST, "has a checksum, but is absent", place.describe(position), place.folder)
+    lost = ~np.isin(checksums.numbers, presence.numbers)
+    for number, written in zip(checksums.numbers[lost].tolist(), checksums.checksums[lost].tolist(), strict=True):
+        position = position_at(place.grid.shape, number)
+        if checksums.holds(position, written):
+            checking.findings.add(LOST, "has a checksum, but is absent", place.describe(position), place.folder)
     bare = np.setdiff1d(presence.numbers, checksums.numbers)
     if checksums and len(bare):
         cells = "; ".join(

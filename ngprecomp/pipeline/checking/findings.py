@@ -62,6 +62,22 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingFindings(Findings):
+    """Findings that do not count before they are passed on."""
+
+    pending: list[tuple[Kind, str, str, str]] = field(default_factory=list)
+
+    def add(self, kind: Kind, what: str, where: str, within: str = "") -> None:
+        """Keep a finding."""
+        self.pending.append((kind, what, where, within))
+
+    def pass_on(self, findings: Findings) -> None:
+        """Add all of them to others."""
+        for finding in self.pending:
+            findings.add(*finding)
+
+
+@dataclass(frozen=True, slots=True)
 class ScaleCheck:
     """One scale that was looked at: chunks that are there and were decoded, chunks that are absent.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,14 +12,14 @@ import numpy as np
 from ngprecomp.chunks.coding import decode_chunk
 from ngprecomp.chunks.deflating import inflate_chunk, inflate_index
 from ngprecomp.chunks.limits import encoded_limit, minishard_limit, stored_limit
-from ngprecomp.chunks.sharded import ShardFile, open_shard
+from ngprecomp.chunks.sharded import ATTEMPTS, ShardFile, open_shard
 from ngprecomp.errors import DecodeError, KeyNotFoundError, NgprecompError, OutOfBoundsError
 from ngprecomp.format.shard_index import CHUNK_BYTES, ENTRY_BYTES, decode_minishard_index, decode_shard_index
 from ngprecomp.format.shard_location import locate
 from ngprecomp.kernels.crc32c import crc32c
 from ngprecomp.kernels.morton import grid_positions
 from ngprecomp.pipeline.checking.checksums import Seen, verdict
-from ngprecomp.pipeline.checking.findings import Kind
+from ngprecomp.pipeline.checking.findings import Kind, PendingFindings
 from ngprecomp.pipeline.checking.presence import Presence
 from ngprecomp.pipeline.checking.walk import DAMAGED, reason
 from ngprecomp.pipeline.report import counted, megabytes
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ngprecomp.pipeline.checking.walk import Checking
 
 MISPLACED = Kind("error", "no reader finds it there: write the shard anew")
+BUSY = Kind("warning", "somebody writes there: check again when that is done")
 UNUSED = Kind("hint", "a copy of the volume has no such gaps")
 
 INDEX_BLOCK = 1 << 16  # minishards whose entries of the shard index are held at once
@@ -77,24 +78,49 @@ def check_shards(place: Place, numbers: Iterable[int], checksums: Checksums, che
 
 def _all_positions(place: Place, numbers: Iterable[int], checksums: Checksums, checking: Checking) -> Iterator[Triple]:
     for number in numbers:
-        key = place.shard_key(number)
-        try:
-            shard = open_shard(place, number)
-            if shard is None:
-                raise KeyNotFoundError("was removed while the check was running")
-            contents = _contents(shard, number, checking)
-        except (NgprecompError, OSError) as error:
-            checking.findings.add(DAMAGED, reason(error, place), key, place.folder)
-            continue
-        _check_ranges(shard, contents, checking)
-        looks = checking.map_chunks(place, partial(_look, shard, bool(checksums)), contents.chunks)
-        for chunk, seen in zip(contents.chunks, looks, strict=True):
-            fault = verdict(seen, chunk.position, checksums)
-            cell = place.grid.cell(chunk.position)
-            checking.tally.add(math.prod(cell.size))
-            if fault:
-                checking.findings.add(*fault, f"{key}, chunk {cell}", place.folder)
-            yield chunk.position
+        for _ in range(ATTEMPTS):
+            found = PendingFindings()
+            positions, version = _check_shard(place, number, checksums, replace(checking, findings=found))
+            if not found.pending or version == _version(place, number):
+                found.pass_on(checking.findings)
+                break
+        else:
+            key = place.shard_key(number)
+            checking.findings.add(BUSY, f"was replaced {ATTEMPTS} times while it was looked at", key, place.folder)
+        for position in positions:
+            checking.tally.add(math.prod(place.grid.cell(position).size))
+        yield from positions
+
+
+def _version(place: Place, number: int) -> str | None:
+    """Return the version of a shard, None if it is absent or nobody can say."""
+    try:
+        return place.store.stat(place.shard_key(number)).version
+    except OSError:
+        return None
+
+
+def _check_shard(
+    place: Place, number: int, checksums: Checksums, checking: Checking
+) -> tuple[list[Triple], str | None]:
+    """Check one version of a shard; return the chunks that it lists, and which version that was."""
+    key, version = place.shard_key(number), None
+    try:
+        shard = open_shard(place, number)
+        if shard is None:
+            raise KeyNotFoundError("was removed while the check was running")
+        version = shard.stat.version
+        contents = _contents(shard, number, checking)
+    except (NgprecompError, OSError) as error:
+        checking.findings.add(DAMAGED, reason(error, place), key, place.folder)
+        return [], version
+    _check_ranges(shard, contents, checking)
+    looks = checking.map_chunks(place, partial(_look, shard, bool(checksums)), contents.chunks)
+    for chunk, seen in zip(contents.chunks, looks, strict=True):
+        fault = verdict(seen, chunk.position, checksums)
+        if fault:
+            checking.findings.add(*fault, f"{key}, chunk {place.grid.cell(chunk.position)}", place.folder)
+    return [chunk.position for chunk in contents.chunks], version
 
 
 def _look(shard: ShardFile, summed: bool, chunk: Stored) -> Seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ngprecomp.pipeline.engine.cells import Counts
@@ -106,7 +107,10 @@ def _make_here(step: Step, job: Job, ran: Ran, name: str, cells: Box) -> None:
 def _run_part(step: Step, part: Part, make: Callable[[str, Box], None]) -> None:
     journal, todo = step.running.journal, dict(step.todo)
     assert isinstance(journal, SharedJournal), "parts share a journal"
-    own = make_part(todo, part, partial(journal.recorded, step.running.stage), make)
+    # Of all footprints: parts that begin at different times must agree on whose is which.
+    mine = islice(step.cut.footprints, part.number, None, part.count)
+    own_names = (footprint_name(step.number, cells) for cells in mine)
+    own = make_part(todo, own_names, part, partial(journal.recorded, step.running.stage), make)
     step.tell(sum(step.cut.voxels(cells) for name, cells in todo.items() if name not in own))
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ngprecomp.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ngprecomp.pipeline.engine.making import Running
 
@@ -50,7 +50,7 @@ def parse_part(text: str | None) -> Part | None:
     """
     if text is None:
         return None
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text) if isinstance(text, str) else None
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise OptionError(f"part is a number and how many there are, from 1/16 to 16/16, found {text!r}")
     return Part(int(match[1]) - 1, int(match[2]))
@@ -75,19 +75,24 @@ def refuse_part(running: Running, *, overwrite: bool, resume: bool) -> None:
 
 
 def make_part(
-    footprints: Mapping[str, T], part: Part, recorded: Callable[[], set[str] | None], make: Callable[[str, T], None]
+    footprints: Mapping[str, T],
+    own_names: Iterable[str],
+    part: Part,
+    recorded: Callable[[], set[str] | None],
+    make: Callable[[str, T], None],
 ) -> set[str]:
     """Return the names that were made here when all of `footprints`, by the names of their entries, are recorded.
 
-    `recorded` returns the names that are, None if the whole job is finished; `make` makes one footprint and records it.
+    This part begins with its `own_names`, of which some may be done already. `recorded` returns the names that are
+    recorded, None if the whole job is finished; `make` makes one footprint and records it.
     """
     own: set[str] = set()
     slowest = 0.0
     known, looked = recorded(), time.monotonic()
-    for name in list(footprints)[part.number :: part.count]:
+    for name in own_names:
         if time.monotonic() - looked > LONGEST_PAUSE:
             known, looked = recorded(), time.monotonic()
-        if known is not None and name not in known:
+        if known is not None and name in footprints and name not in known:
             slowest = max(slowest, _timed(make, name, footprints[name]))
             own.add(name)
     seen: set[str] = set()
