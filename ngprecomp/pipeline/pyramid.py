@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.chunks.listing import has_chunks
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Triple, three
 from ngprecomp.format.info import Info, info_to_json, with_scale
@@ -173,6 +174,7 @@ def _whole(volume: Volume, options: Options, running: Running) -> tuple[Filled, 
     scales = [read_scale(store, info, index) for index in range(len(info.scales))]
     added = added_scales(scales, levels, options.factor, method)
     places = places_of(store, info, [*scales, *added], checksums=options.checksums)
+    beyond = [] if levels is None else [place.scale.key for place in places[levels + 1 :] if has_chunks(place)]
     if levels is not None:
         places = places[: levels + 1]
     declared = [] if options.overwrite else places[1 : len(scales)]
@@ -190,6 +192,8 @@ def _whole(volume: Volume, options: Options, running: Running) -> tuple[Filled, 
         journal.end()
     notes = [_method_note(method, exact=exact)]
     notes.append(f"{counted(len(added), 'scale')} added" if added else "scales as declared in info")
+    if beyond:
+        notes.append(f"remark: {', '.join(beyond)} still hold what was made before; without levels all are made anew")
     if info.type == "segmentation" and method == "mean":
         notes.append(MEAN_OF_LABELS)
     add_provenance(store, [], {"task": "build_pyramid", "method": method, "exact": exact, "choices": notes})

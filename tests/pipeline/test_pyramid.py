@@ -112,6 +112,13 @@ def test_levels_add_to_what_is_there(tmp_path):
     assert assert_pyramid(tmp_path / "v", voxels, "mean") == 5
 
 
+def test_scales_beyond_the_levels_are_named(tmp_path):
+    ng.convert(noise((64, 64, 64), "uint8"), tmp_path / "v", axes="xyz", chunk_size=(16, 16, 16), levels=2)
+    report = ng.build_pyramid(tmp_path / "v", levels=1, method="max", overwrite=True)
+    assert [scale.key for scale in report.scales] == ["2_2_2"]
+    assert "remark: 4_4_4 still hold what was made before" in " ".join(report.notes)
+
+
 def test_a_failure_before_the_first_chunk_leaves_nothing(tmp_path):
     voxels = noise((64, 64, 64), "uint8")
     ng.convert(voxels.T, tmp_path / "v", axes="zyx", chunk_size=(32, 32, 32), levels=0)

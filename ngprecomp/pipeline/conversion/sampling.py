@@ -19,7 +19,7 @@ Voxels = NDArray[Any]
 SAMPLES = 3
 MORE = 8  # further samples where the first ones are all of one value
 PAGE = 4  # blocks that are larger than this many samples
-SAMPLE_BYTES = 1 << 25  # decoded for one sample: 64 pages of 1024 x 1024 voxels of 8 bytes would be 537 MB
+SAMPLE_BYTES = 1 << 22  # decoded for one sample: three of 64 pages of 512 x 512 bytes took a third of a conversion
 
 # Multiples of these two numbers, without their whole parts, fill the unit square evenly however many there are
 # (M. Roberts, The unreasonable effectiveness of quasirandom sequences, 2018).
