@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import tracemalloc
 
 import numpy as np
@@ -25,13 +24,11 @@ def _warm():
 
 @pytest.mark.parametrize("shape", [SEED, TEN_PETABYTES])
 @pytest.mark.parametrize("storage", [{}, {"shard_size": None}, {"shard_size": (2048, 2048, 2048)}])
-def test_paper_of_any_size_is_quick_and_small(shape, storage):
+def test_paper_of_any_size_takes_no_memory_for_each_task(shape, storage):
     tracemalloc.start()
-    began = time.process_time()
     told = ng.plan(shape=shape, dtype="uint8", resolution=(8, 8, 8), memory="16GB", workers=16, **storage)
-    seconds, peak = time.process_time() - began, tracemalloc.get_traced_memory()[1]
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert seconds < 2
     assert peak < 50 << 20
     assert told.source_bytes == told.decoded_bytes == math.prod(shape)
     assert told.held_bytes <= told.memory
@@ -43,6 +40,10 @@ def test_paper_of_any_size_is_quick_and_small(shape, storage):
     assert told.requests.put > told.files
     assert told.dispatch_seconds["dask"] == pytest.approx(0.004 * told.tasks, rel=0.01)
     assert "before any compression" in str(told)
+
+
+def test_an_axis_of_any_length():
+    assert ng.plan(shape=(10**17, 1, 1), dtype="uint8").rounds[0].amplification == 1
 
 
 def test_paper_tells_what_a_source_would(tmp_path):

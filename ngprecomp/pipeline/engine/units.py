@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 UNIT_BYTES = 256 << 20  # larger units gain nothing and cost page faults
 UNIT_CELLS = 4  # cells of a unit for each thread, so that all threads end at about the same time
+COUNTED = 1 << 16  # units along an axis whose blocks are counted: so many are like all
 TOLERATED = 1.25  # how often a block is decoded: less gains little and takes memory
 
 # What the memory of a job is made of, measured by benchmarks/memory_job.py.
@@ -137,7 +138,8 @@ def _repeats(job: Round, axis: int, cells: int, demand: Demand) -> float:
     origin = lo if demand.origin is None else demand.origin[axis]
     halo = _reach(job, axis)[1]
     step = unit_steps(job, (cells, cells, cells))[axis]
-    starts = lo + step * np.arange(max(1, ceil_div(job.cells.size[axis], cells)))
+    hi = min(hi, lo + step * COUNTED)
+    starts = lo + step * np.arange(max(1, min(COUNTED, ceil_div(job.cells.size[axis], cells))))
     firsts = np.clip(starts - halo, lo, hi)
     ends = np.clip(starts + step + halo, lo, hi)
     touched = np.where(firsts < ends, (ends - 1 - origin) // block - (firsts - origin) // block + 1, 0)
