@@ -13,7 +13,7 @@ import ngprecomp as ng
 from ngprecomp.errors import FailedTasksError, OptionError, SourceError
 from ngprecomp.pipeline.engine import units
 from ngprecomp.storage.temporary import is_temporary
-from tests.pipeline.killed import SMALL_UNITS
+from tests.pipeline.killed import SMALL_UNITS, half_noise
 from tests.pipeline.killing import assert_same
 
 SMALL = {"chunk_size": 8, "memory": "8MB"}
@@ -53,15 +53,7 @@ def processes():
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Return a dataset of 48 x 40 x 44 voxels: half noise, a part zeros."""
-    rng = np.random.default_rng(4)
-    voxels = rng.integers(0, 255, (44, 40, 48), np.uint8)
-    voxels[:, :20] = np.arange(44, dtype=np.uint8)[:, None, None] // 4
-    voxels[20:, 20:, :16] = 0
-    path = tmp_path_factory.mktemp("source") / "em.h5"
-    with h5py.File(path, "w") as file:
-        file.create_dataset("raw", data=voxels, chunks=(8, 16, 16), compression="gzip")
-    return f"{path}:raw"
+    return half_noise(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ngprecomp.pipeline.engine import units
 from ngprecomp.storage.local import LocalStore
 from ngprecomp.storage.temporary import temporary_name
 from tests.pipeline.faulty_store import FaultyStore
-from tests.pipeline.killed import SMALL_UNITS, convert_slowly, trees
+from tests.pipeline.killed import SMALL_UNITS, convert_slowly, half_noise, trees
 from tests.pipeline.killing import assert_same, kill_at_random_moments
 
 JOURNAL = "ngprecomp-journal.json"
@@ -68,15 +68,7 @@ def stop_after(count):
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """Return a dataset of 48 x 40 x 44 voxels: half noise, a part zeros."""
-    rng = np.random.default_rng(4)
-    voxels = rng.integers(0, 255, (44, 40, 48), np.uint8)
-    voxels[:, :20] = np.arange(44, dtype=np.uint8)[:, None, None] // 4
-    voxels[20:, 20:, :16] = 0
-    path = tmp_path_factory.mktemp("source") / "em.h5"
-    with h5py.File(path, "w") as file:
-        file.create_dataset("raw", data=voxels, chunks=(8, 16, 16), compression="gzip")
-    return f"{path}:raw"
+    return half_noise(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture(scope="module")
