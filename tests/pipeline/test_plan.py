@@ -114,3 +114,12 @@ def test_the_command(tmp_path, capsys):
     assert capsys.readouterr().out.startswith("forecast: ")
     assert not (tmp_path / "v").exists()
     assert main(["plan"]) == 2
+
+
+def test_exact_scales_are_rounds_of_their_own():
+    shape = {"shape": (512, 512, 512), "dtype": "uint8", "levels": 2, "factor": 2, "memory": "256MB"}
+    told = ng.plan(**shape, exact=True)
+    assert [one.scales for one in told.rounds] == [("1_1_1",), ("2_2_2",), ("4_4_4",)]
+    assert told.tasks == sum(one.footprints for one in told.rounds) >= 3
+    assert told.held_bytes <= told.memory
+    assert told.requests.get > ng.plan(**shape).requests.get

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ngprecomp.format.box import triple
 from ngprecomp.format.sharding import shard_count, write_chunk_shape
 from ngprecomp.pipeline.conversion.requests import (
     Requests,
@@ -15,14 +16,14 @@ from ngprecomp.pipeline.conversion.requests import (
     writing_requests,
 )
 from ngprecomp.pipeline.conversion.spool import SpooledSource
-from ngprecomp.pipeline.conversion.spooling import cut_conversion, planned_spool, source_demand
+from ngprecomp.pipeline.conversion.spooling import cut_conversion, cut_exact, planned_spool, source_demand
 from ngprecomp.pipeline.conversion.stored_size import covered, stored_sizes
 from ngprecomp.pipeline.engine.planning import later_demand
 from ngprecomp.pipeline.engine.units import unit_voxels
 from ngprecomp.pipeline.report import counted, duration, megabytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ngprecomp.format.box import Triple
     from ngprecomp.pipeline.conversion.plan import Options, Plan
@@ -183,7 +184,24 @@ def _rounds(source: Source, plan: Plan, options: Options) -> list[RoundForecast]
             )
         )
         first, demand = last, later_demand(demand, cut.round)
-    return rounds
+    return [*rounds, *(_exact_rounds(plan, options) if options.exact else ())]
+
+
+def _exact_rounds(plan: Plan, options: Options) -> Iterator[RoundForecast]:
+    """Yield the rounds of coarser scales that are each made from the finest one."""
+    whole = (1, 1, 1)
+    for index, (cut, demand) in enumerate(cut_exact(plan, options), 1):
+        whole = triple(w * f for w, f in zip(whole, plan.levels[index].factor, strict=True))
+        windows = math.prod(whole)
+        read = demand.unit_bytes * windows * math.prod(cut.read_voxels)
+        yield RoundForecast(
+            (plan.info.scale(index).key,),
+            triple(n * f for n, f in zip(cut.read_voxels, whole, strict=True)),
+            cut.count,
+            demand.voxel_bytes * windows * math.prod(unit_voxels(cut.round, cut.footprint)),
+            1.0,
+            min(options.running.memory // 2, read) + cut.nbytes(demand),
+        )
 
 
 def _requests(plan: Plan, options: Options, sizes: Sequence[int], rounds: Sequence[RoundForecast]) -> Requests:
@@ -196,11 +214,8 @@ def _requests(plan: Plan, options: Options, sizes: Sequence[int], rounds: Sequen
     voxel_bytes = plan.choices.dtype.itemsize * plan.info.num_channels
     last = -1
     for before, one in itertools.pairwise(rounds):
-        last += len(before.scales)
+        last = 0 if options.exact else last + len(before.scales)  # exact scales read the finest one again
         requests.append(reading_requests(scales[last], voxel_bytes, one.unit, one.amplification))
-    if options.exact:  # every coarser scale reads the finest one
-        once = reading_requests(scales[0], voxel_bytes, rounds[0].unit, 1)
-        requests += [once] * (len(scales) - 1)
     return sum(requests, Requests())
 
 

@@ -119,6 +119,24 @@ def cut_conversion(source: Source, plan: Plan, options: Options) -> list[Cut]:
     return cut_rounds(*_work(plan, options), demand, options.running.memory)
 
 
+def cut_exact(plan: Plan, options: Options) -> list[tuple[Cut, Demand]]:
+    """Return the rounds that make the coarser scales where each is made from the finest one, with what they ask for.
+
+    Raises
+    ------
+    OptionError
+        Half of the memory is too little for single chunks.
+    """
+    store, cuts = MemoryStore("plan"), []
+    demand = Demand(plan.choices.dtype.itemsize * plan.info.num_channels, options.running.workers, (1, 1, 1))
+    for index in range(1, len(plan.levels)):
+        place = place_of(store, plan.info, plan.info.scale(index))
+        target = Target(place.grid, (1, 1, 1), (place,))
+        (cut,) = cut_rounds(place.grid.domain, [target], plan.method, demand, options.running.memory // 2)
+        cuts.append((cut, demand))
+    return cuts
+
+
 def source_demand(source: Source, choices: Choices, workers: int) -> Demand:
     """Return what a round that reads `source` asks for.
 
