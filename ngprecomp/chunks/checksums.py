@@ -71,7 +71,7 @@ def read_checksums(place: Place, key: str) -> list[Summed]:
         It is larger than one for these chunks can be.
     """
     found = []
-    box = parse_chunk_name(key.rpartition("/")[2]) or place.grid.positions
+    box = _positions_of(key) or place.grid.positions
     limit = LINE_BYTES * prod(box.intersection(place.grid.positions).size)
     for number, line in enumerate(place.store.get(key, limit=limit).data.decode("ascii", "replace").splitlines(), 1):
         match = _LINE.fullmatch(line)
@@ -84,25 +84,32 @@ def read_checksums(place: Place, key: str) -> list[Summed]:
 
 def checksum_of(place: Place, position: Triple) -> int | None:
     """Return the checksum of a chunk as the documents say now, None if none of them names it."""
-    for key in checksum_documents(place):
-        box = parse_chunk_name(key.rpartition("/")[2])
-        if box is None or not box.intersection(Box.of_size((1, 1, 1), position)).empty:
-            with suppress(KeyNotFoundError):
-                for named, checksum in read_checksums(place, key):
-                    if named == position:
-                        return checksum
+    for key in _documents_over(place, Box.of_size((1, 1, 1), position)):
+        with suppress(KeyNotFoundError):
+            for named, checksum in read_checksums(place, key):
+                if named == position:
+                    return checksum
     return None
 
 
 def drop_checksums(place: Place, positions: Box) -> None:
     """Remove the documents that may name a chunk at a box of grid positions: these chunks are about to change."""
-    stale = []
-    for key in checksum_documents(place):
-        box = parse_chunk_name(key.rpartition("/")[2])
-        if box is None or not box.intersection(positions).empty:
-            stale.append(key)
+    stale = list(_documents_over(place, positions))
     if stale:
         place.store.delete(stale)
+
+
+def _documents_over(place: Place, positions: Box) -> Iterator[str]:
+    """Yield the keys of the documents that may name a chunk at a box of grid positions."""
+    for key in checksum_documents(place):
+        box = _positions_of(key)
+        if box is None or not box.intersection(positions).empty:
+            yield key
+
+
+def _positions_of(key: str) -> Box | None:
+    """Return the box of grid positions that a document is named after, None if it has another name."""
+    return parse_chunk_name(key.rpartition("/")[2])
 
 
 def remove_checksums(place: Place) -> None:

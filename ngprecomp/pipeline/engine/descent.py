@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ngprecomp.format.box import Box, Triple, triple
-from ngprecomp.format.grid import ceil_div
-from ngprecomp.kernels.downsample import downsample_into
+from ngprecomp.kernels.downsample import downsample_into, downsampled_box
 from ngprecomp.pipeline.engine.cells import Cell, chunks_of, store_chunk
 from ngprecomp.pipeline.engine.rounds import windows
 
@@ -61,7 +60,7 @@ class _Descent:
         voxels: Voxels = np.empty((*box.size, place.num_channels), place.dtype, order="F")
         for under in self._under[index][position]:
             finer, of = self.voxels(index - 1, under)
-            part = _coarser(of, target.factor)
+            part = Box(*downsampled_box(of.lo, of.hi, target.factor, self._job.method))
             at = part.relative_to(box.lo).lo
             downsample_into(finer, of.lo, voxels, box.lo, target.factor, self._job.method, at, part.size)
         return voxels, box
@@ -77,7 +76,7 @@ class _Descent:
         self.made.voxels_read += voxels[..., 0].size
         for number, target in enumerate(targets):
             if target.factor != (1, 1, 1):
-                part = _coarser(box, target.factor)
+                part = Box(*downsampled_box(box.lo, box.hi, target.factor, self._job.method))
                 coarse: Voxels = np.empty((*part.size, voxels.shape[3]), voxels.dtype, order="F")
                 downsample_into(voxels, box.lo, coarse, part.lo, target.factor, self._job.method)
                 voxels, box = coarse, part
@@ -96,11 +95,3 @@ class _Descent:
         chunk = self._job.targets[index].grid.cell(position).relative_to(box.lo)
         chunk_id = self.ids[index][position]
         store_chunk(self.made, self._job, index, position, chunk_id, voxels, chunk, skip_empty=self._skip_empty)
-
-
-def _coarser(box: Box, factor: Triple) -> Box:
-    """Return the voxels that stand for the windows which begin in a box."""
-    return Box(
-        triple(lo // f for lo, f in zip(box.lo, factor, strict=True)),
-        triple(ceil_div(hi, f) for hi, f in zip(box.hi, factor, strict=True)),
-    )

@@ -108,5 +108,5 @@ class Downsampled:
     def _nbytes(self, size: Triple) -> int:
         """Return the bytes to make a piece: its windows as they are read and converted, and what is being decoded."""
         base, voxels = self.base, math.prod(n * f for n, f in zip(size, self.factor, strict=True))
-        demand = base.demand or Demand(base.dtype.itemsize * base.num_channels, 1, base.block)
+        demand = base.demand or Demand(base.voxel_bytes, 1, base.block)
         return demand.unit_bytes * voxels + demand.decoding_bytes
