@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ngprecomp.pipeline.engine.footprints import Cut, Outcome, entry_of
-from ngprecomp.pipeline.engine.running import Job, run_footprint
+from ngprecomp.pipeline.engine.running import job_of, run_footprint
 from ngprecomp.pipeline.engine.submitting import run_tasks
 from ngprecomp.volume.resources import Resources
 
@@ -85,18 +85,14 @@ def make_footprint(work: Work, task: Footprint) -> Finished:
     reader, ours = work.base.reader, os.getpid() == work.owner
     try:
         with closing(Resources(work.workers, work.cache_bytes)) as threads:
-            cut = work.cut
-            job = Job(
-                cut.round,
-                work.base.reading(threads.pool if cut.portion is None else None),
-                cut.unit,
-                threads.pool,
-                work.workers + 1,
-                _tell_nobody,
-                work.skip_empty,
-                work.spool_dir,
+            job = job_of(
+                work.cut,
+                work.base,
+                threads,
+                progress=_tell_nobody,
+                skip_empty=work.skip_empty,
+                spool_dir=work.spool_dir,
                 durable=True,
-                portion=cut.portion,
             )
             outcome = run_footprint(job, task.cells)
         entry = entry_of(work.recorded, task.cells, outcome)

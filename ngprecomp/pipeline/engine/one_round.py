@@ -12,7 +12,7 @@ from ngprecomp.pipeline.engine.cells import Counts
 from ngprecomp.pipeline.engine.elsewhere import Work, footprint_task, make_elsewhere
 from ngprecomp.pipeline.engine.footprints import Cut, Outcome, entry_of, footprint_name
 from ngprecomp.pipeline.engine.parts import Part, make_part
-from ngprecomp.pipeline.engine.running import Job, run_footprint
+from ngprecomp.pipeline.engine.running import Job, job_of, run_footprint
 from ngprecomp.pipeline.shared_journal import SharedJournal
 
 if TYPE_CHECKING:
@@ -53,18 +53,14 @@ class Step:
     @property
     def job(self) -> Job:
         """The round as this process makes it."""
-        running, pool = self.running, self.threads.pool
-        return Job(
-            self.cut.round,
-            self.base.reading(pool if self.cut.portion is None else None),
-            self.cut.unit,
-            pool,
-            running.workers + 1,
-            self.tell,
-            running.skip_empty,
-            self.spool,
-            durable=running.journal is not None,
-            portion=self.cut.portion,
+        return job_of(
+            self.cut,
+            self.base,
+            self.threads,
+            progress=self.tell,
+            skip_empty=self.running.skip_empty,
+            spool_dir=self.spool,
+            durable=self.running.journal is not None,
         )
 
     def record(self, name: str, cells: Box, outcome: Outcome) -> None:

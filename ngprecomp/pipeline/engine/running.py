@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Executor
 
+    from ngprecomp.pipeline.engine.bases import Base
+    from ngprecomp.pipeline.engine.footprints import Cut
+    from ngprecomp.volume.resources import Resources
+
 Shards = dict[tuple[int, int], ShardSet]
 
 
@@ -44,6 +48,32 @@ class Job:
     spool_dir: str | None = None
     durable: bool = False
     portion: int | None = None
+
+
+def job_of(
+    cut: Cut,
+    base: Base,
+    threads: Resources,
+    *,
+    progress: Callable[[int], None],
+    skip_empty: bool,
+    spool_dir: str | None,
+    durable: bool,
+) -> Job:
+    """Return a round as it is cut, made by threads of this process; these help to read units, portions each alone."""
+    pool = threads.pool
+    return Job(
+        cut.round,
+        base.reading(pool if cut.portion is None else None),
+        cut.unit,
+        pool,
+        threads.threads + 1,
+        progress,
+        skip_empty,
+        spool_dir,
+        durable,
+        cut.portion,
+    )
 
 
 def run_footprint(job: Job, footprint: Box) -> Outcome:
