@@ -14,6 +14,7 @@ import numpy as np
 
 from ngprecomp.errors import DecodeError, EncodeError, OptionError, OutOfBoundsError
 from ngprecomp.kernels import compressed_segmentation as kernels
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.reversal import fortran_ordered
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def decode(
     OptionError
         If the dtype is another one, or the block size as in `encode`.
     """
-    labels: Labels = np.empty(tuple(shape), np.dtype(dtype).newbyteorder("="), order="F")
+    labels: Labels = aligned_empty(shape, np.dtype(dtype).newbyteorder("="))
     channels = labels[..., np.newaxis] if labels.ndim == 3 else labels
     _check_out(channels, shape[3] if len(shape) == 4 else 1)
     whole = _zyx(channels.shape)

@@ -24,6 +24,7 @@ from ngprecomp.kernels.compressed_segmentation_encode import (
     TOO_MANY_LABELS,
     encode_blocks,
 )
+from ngprecomp.kernels.streaming import LARGE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,7 +117,7 @@ def decode_channel(
     """
     if 0 in size:
         return 0, DECODED
-    position, fault = decode_blocks(_read_only(words), shape, block, out, at, lo, size)
+    position, fault = decode_blocks(_read_only(words), shape, block, out, at, lo, size, out.nbytes >= LARGE)
     return int(position), int(fault)
 
 

@@ -15,7 +15,9 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.extending import intrinsic
 
+from ngprecomp.kernels import streaming
 from ngprecomp.kernels.jit import inline, kernel
+from ngprecomp.kernels.row_vectors import moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,52 +39,89 @@ ROW_BITS = {1: 1, 2: 1, 4: 2, 8: 4, 16: 4}  # of an index, by the number of labe
 
 
 def _row_writer() -> Callable[..., Any]:
-    """Return a function (out, index, row, labels) that writes eight voxels from the row of their indices.
+    """Return a function (out, index, row, labels, streams) that writes eight voxels from the row of their indices.
 
-    1, 2, 4, 8 or 16 `labels` are a tuple; an index has 1, 1, 2, 4 or 4 bits. The labels are blended as vectors by the
-    bits of the indices, without a lookup per voxel: 8 labels cost 7 blends of a whole row.
+    1, 2, 4, 8 or 16 `labels` are a tuple; an index has 1, 1, 2, 4 or 4 bits. Where eight labels fill at most a register
+    the processor looks all voxels of the row up in it at once, any number of labels in the time of two. Else they are
+    blended as vectors by the bits of the indices: 8 labels cost 7 blends of a whole row.
     """
 
-    def interpreted(out: NDArray[Any], index: int, row: int, labels: tuple[Any, ...]) -> None:
+    def interpreted(out: NDArray[Any], index: int, row: int, labels: tuple[Any, ...], _streams: bool) -> None:
         bits = ROW_BITS[len(labels)]
         for voxel in range(SIDE):
             out[index + voxel] = labels[int(row) >> bits * voxel & len(labels) - 1]
 
-    def compiled(_context: Any, out: Any, _index: Any, _row: Any, labels: Any) -> Any:
+    def compiled(_context: Any, out: Any, _index: Any, _row: Any, labels: Any, _streams: Any) -> Any:
         bits = ROW_BITS[len(labels)]
 
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            def splat(value: Any) -> Any:
-                vector = ir.VectorType(value.type, SIDE)
-                first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.IntType(32)(0))
-                zeros = ir.Constant(ir.VectorType(ir.IntType(32), SIDE), [0] * SIDE)
-                return builder.shuffle_vector(first, ir.Constant(vector, ir.Undefined), zeros)
-
-            array, index, row, choices = arguments
-            blended = [splat(builder.extract_value(choices, i)) for i in range(len(labels))]
-            rows = splat(row)
-            for bit in range(len(labels).bit_length() - 1):
-                probes = ir.Constant(rows.type, [1 << bits * voxel + bit for voxel in range(SIDE)])
-                chosen = builder.icmp_unsigned("!=", builder.and_(rows, probes), ir.Constant(rows.type, None))
-                pairs = zip(blended[::2], blended[1::2], strict=True)
-                blended = [builder.select(chosen, high, low) for low, high in pairs]
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            array, index, row, choices, streams = arguments
+            known = [builder.extract_value(choices, i) for i in range(len(labels))]
+            rows = _splat(builder, row)
+            registers = len(labels) > 2 and SIDE * out.dtype.bitwidth <= _register_bits(context)
+            voxels = (_looked_up if registers else _blended)(builder, known, rows, bits)
             data = context.make_array(out)(context, builder, array).data
-            target = builder.bitcast(builder.gep(data, [index]), blended[0].type.as_pointer())
-            builder.store(blended[0], target, align=out.dtype.bitwidth // 8)
+            streaming.store(builder, voxels, builder.gep(data, [index]), out.dtype.bitwidth // 8, streams)
             return context.get_dummy_value()
 
         choices = types.UniTuple(out.dtype, len(labels))
-        return types.void(out, types.intp, types.uint32, choices), generate
+        return types.void(out, types.intp, types.uint32, choices, types.boolean), generate
 
     return interpreted if INTERPRETED else intrinsic(compiled)
+
+
+def _register_bits(context: Any) -> int:
+    """Return the bits of the widest vector whose lanes the processor puts into any order, 0 if it cannot."""
+    *_, features = context.codegen().magic_tuple()
+    return next((bits for name, bits in (("+avx512f", 512), ("+avx2", 256)) if name in features.split(",")), 0)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    return moved(builder, _vector(builder, [value]), [0] * SIDE)
+
+
+def _vector(builder: Any, values: list[Any]) -> Any:
+    vector = ir.Constant(ir.VectorType(values[0].type, len(values)), ir.Undefined)
+    for lane, value in enumerate(values):
+        vector = builder.insert_element(vector, value, ir.IntType(32)(lane))
+    return vector
+
+
+def _bit_is_set(builder: Any, rows: Any, bits: int, bit: int) -> Any:
+    probes = ir.Constant(rows.type, [1 << bits * voxel + bit for voxel in range(SIDE)])
+    return builder.icmp_unsigned("!=", builder.and_(rows, probes), ir.Constant(rows.type, None))
+
+
+def _blended(builder: Any, labels: list[Any], rows: Any, bits: int) -> Any:
+    """Return the labels of the indices by choosing between all even and all odd ones, and so on."""
+    blended = [_splat(builder, label) for label in labels]
+    for bit in range(len(labels).bit_length() - 1):
+        chosen = _bit_is_set(builder, rows, bits, bit)
+        blended = [builder.select(chosen, high, low) for low, high in zip(blended[::2], blended[1::2], strict=True)]
+    return blended[0]
+
+
+def _looked_up(builder: Any, labels: list[Any], rows: Any, bits: int) -> Any:
+    """Return the labels of the indices; LLVM makes one instruction of eight lanes that are taken one by one."""
+    shifts, mask = [bits * voxel for voxel in range(SIDE)], min(len(labels), SIDE) - 1
+    indices = builder.and_(builder.lshr(rows, ir.Constant(rows.type, shifts)), ir.Constant(rows.type, [mask] * SIDE))
+    lanes = [builder.extract_element(indices, ir.IntType(32)(voxel)) for voxel in range(SIDE)]
+    found = []
+    for first in range(0, len(labels), SIDE):
+        table = _vector(builder, (2 * labels[first : first + SIDE])[:SIDE])
+        found.append(_vector(builder, [builder.extract_element(table, lane) for lane in lanes]))
+    return builder.select(_bit_is_set(builder, rows, bits, 3), found[1], found[0]) if len(found) == 2 else found[0]
 
 
 write_row = _row_writer()
 
 
 @kernel
-def decode_blocks(words, shape, block, out, at, lo, size):
-    """Decode a box, not empty, block by block; see `decode_channel` of `compressed_segmentation`."""
+def decode_blocks(words, shape, block, out, at, lo, size, streams):
+    """Decode a box, not empty, block by block; see `decode_channel` of `compressed_segmentation`.
+
+    `streams` tells that no cache holds `out`.
+    """
     grid_z, grid_y, grid_x = -(-shape[0] // block[0]), -(-shape[1] // block[1]), -(-shape[2] // block[2])
     headers = 2 * grid_z * grid_y * grid_x
     if headers > len(words):
@@ -121,7 +160,7 @@ def decode_blocks(words, shape, block, out, at, lo, size):
                 if whole and bits <= 4 and entries >= 1 << bits:
                     for i in range(1 << bits):
                         labels[i] = _label(words, U(table + per_label * i), per_label)
-                    _blend(words, values, bits, labels, flat, corner, pitch, plane)
+                    _blend(words, values, bits, labels, flat, corner, pitch, plane, streams)
                     continue
                 first = (z0 - bz * block[0], y0 - by * block[1], x0 - bx * block[2])
                 places = (block, first, extent)
@@ -154,13 +193,13 @@ def _label(words, position, per_label):
 
 
 @inline
-def _blend(words, values, bits, labels, flat, corner, pitch, plane):
+def _blend(words, values, bits, labels, flat, corner, pitch, plane, streams):
     """Write a whole block of 8x8x8 of at most 16 labels."""
     if bits == 0:
         only = (labels[0],)
         for z in range(SIDE):
             for y in range(SIDE):
-                write_row(flat, corner + z * plane + y * pitch, np.uint32(0), only)
+                write_row(flat, corner + z * plane + y * pitch, np.uint32(0), only, streams)
     elif bits == 1:
         two = (labels[0], labels[1])
         for z in range(SIDE):
@@ -168,15 +207,15 @@ def _blend(words, values, bits, labels, flat, corner, pitch, plane):
                 word = words[values + 2 * z + half]
                 line = corner + z * plane + 4 * half * pitch
                 for y in range(4):
-                    write_row(flat, line + y * pitch, word >> np.uint32(8 * y), two)
+                    write_row(flat, line + y * pitch, word >> np.uint32(8 * y), two, streams)
     elif bits == 2:
         four = (labels[0], labels[1], labels[2], labels[3])
         for z in range(SIDE):
             for quarter in range(4):
                 word = words[values + 4 * z + quarter]
                 line = corner + z * plane + 2 * quarter * pitch
-                write_row(flat, line, word, four)
-                write_row(flat, line + pitch, word >> np.uint32(16), four)
+                write_row(flat, line, word, four, streams)
+                write_row(flat, line + pitch, word >> np.uint32(16), four, streams)
     else:
         together = np.uint32(0)
         for word in range(SIDE * SIDE):
@@ -187,11 +226,11 @@ def _blend(words, values, bits, labels, flat, corner, pitch, plane):
         if together & np.uint32(0x88888888) == 0:
             for z in range(SIDE):
                 for y in range(SIDE):
-                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight)
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight, streams)
         else:
             for z in range(SIDE):
                 for y in range(SIDE):
-                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more)
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more, streams)
 
 
 @inline

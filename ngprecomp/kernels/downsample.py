@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ngprecomp.errors import OptionError
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.downsample_thin import TILE, blank_ledger, keep_thin_labels
 from ngprecomp.kernels.downsample_windows import Windows, reduce_windows
 
@@ -81,7 +82,7 @@ def downsample(
         native = np.require(given, dtype, ["F", "A"])
     (x, y, z), end = origin, native.shape
     lo, hi = downsampled_box(origin, (x + end[0], y + end[1], z + end[2]), factor, method)
-    out = np.empty((hi[0] - lo[0], hi[1] - lo[1], hi[2] - lo[2], *end[3:]), dtype, order="F")
+    out = aligned_empty((hi[0] - lo[0], hi[1] - lo[1], hi[2] - lo[2], *end[3:]), dtype)
     as_four = slice(None) if native.ndim == 4 else (..., np.newaxis)
     downsample_into(native[as_four], origin, out[as_four], lo, factor, method)
     return out

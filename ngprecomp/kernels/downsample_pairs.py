@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import reduce
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ngprecomp.kernels import streaming
 from ngprecomp.kernels.jit import inline, kernel
+from ngprecomp.kernels.row_vectors import Part, Row, fill_row, moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VECTOR_BYTES = (64, 32, 16, 4, 1)  # of results at a time, the most that a row fills; 1 stands for a single window
-# Rows of 64 bits are asked for so many bytes ahead: 1.2 to 1.7 times as fast in volumes that no cache holds. Narrower
-# voxels, of which a vector takes longer, gain nothing (32 bits) or lose (16 bits: 0.8).
-PREFETCH = {8: (2048, 2048 + 64)}
 # After these exchanges the columns of two sorted fours, laid one between the other, are sorted (odd-even merge).
 MERGE_OF_FOURS = ((0, 1), (2, 3), (4, 5), (6, 7), (1, 4), (3, 6), (1, 2), (3, 4), (5, 6))
 
@@ -40,9 +37,7 @@ def _splat(vector: Any, value: float) -> Any:
 
 
 def _every_second(builder: Any, row: Any, first: int) -> Any:
-    lanes = row.type.count // 2
-    places = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [first + 2 * lane for lane in range(lanes)])
-    return builder.shuffle_vector(row, ir.Constant(row.type, ir.Undefined), places)
+    return moved(builder, row, list(range(first, row.type.count, 2)))
 
 
 def _compare(builder: Any, relation: str, a: Any, b: Any, dtype: Any) -> Any:
@@ -181,88 +176,70 @@ _INTERPRETED = (
 )
 
 
-def _load_pairs(builder: Any, line: Any, first: Any, lanes: int, width: int, align: int) -> Any:
-    """Load the voxels of `lanes` windows of a line; windows of one voxel get it twice."""
+def _load_pairs(builder: Any, line: Any, first: Any, lanes: int, width: int, align: int, cut: Any) -> Any:
+    """Load the voxels of `lanes` windows of a line; windows of one voxel, the last one if `cut`, get it twice."""
     row = ir.VectorType(line.type.pointee, width * lanes)
-    place = builder.gep(line, [builder.mul(first, first.type(width))])
-    loaded = builder.load(builder.bitcast(place, row.as_pointer()), align=align)
-    twice = ir.Constant(ir.VectorType(ir.IntType(32), 2 * lanes), [lane * width // 2 for lane in range(2 * lanes)])
-    return builder.shuffle_vector(loaded, ir.Constant(row, ir.Undefined), twice)
-
-
-def _prefetch(builder: Any, address: Any) -> None:
-    """Ask for a cache line, which may lie outside the array."""
-    byte, word = builder.bitcast(address, ir.IntType(8).as_pointer()), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [byte.type, word, word, word])
-    read, first_level, data = word(0), word(3), word(1)
-    builder.call(builder.module.declare_intrinsic("llvm.prefetch", [byte.type], kind), [byte, read, first_level, data])
-
-
-def _call_with_widest(builder: Any, count: Any, widths: list[int], compute: Callable[[int], None]) -> None:
-    """Call `compute` for the first of the descending `widths` that is not above `count`, else for the last."""
-    if len(widths) == 1:
-        compute(widths[0])
-        return
-    with builder.if_else(builder.icmp_signed(">=", count, count.type(widths[0]))) as (enough, too_few):
-        with enough:
-            compute(widths[0])
-        with too_few:
-            _call_with_widest(builder, count, widths[1:], compute)
+    # What is loaded ends with the voxel that is there, so it begins one earlier.
+    start = builder.sub(builder.mul(first, first.type(width)), builder.zext(cut, first.type))
+    loaded = builder.load(builder.bitcast(builder.gep(line, [start]), row.as_pointer()), align=align)
+    if width == 1:
+        return moved(builder, loaded, [lane // 2 for lane in range(2 * lanes)])
+    return builder.select(cut, moved(builder, loaded, [*range(1, 2 * lanes), 2 * lanes - 1]), loaded)
 
 
 def _windows(width: int, vector_bytes: Iterable[int]) -> Callable[..., Any]:
-    """Return a function (values, index, pitch, plane, out, to, count, depth, method) that computes part of a row.
+    """Return a function (values, index, pitch, plane, out, to, count, cut, streams, depth, method): part of a row.
 
     It computes `count` windows of `width` voxels (1 or 2) along x, the first at `index`, where rows and planes are
-    `pitch` and `plane` apart, to `to` and on. `depth` is a tuple as long as windows are deep.
+    `pitch` and `plane` apart, to `to` and on; `cut` tells that the last one, but not the first, holds one voxel, and
+    `streams` that no cache holds the arrays. `depth` is a tuple as long as windows are deep.
     """
 
     def interpreted(
-        values: NDArray[Any], index: int, pitch: int, plane: int, out: NDArray[Any], to: int, count: int, depth: Any,
-        method: Any,
+        values: NDArray[Any], index: int, pitch: int, plane: int, out: NDArray[Any], to: int, count: int, cut: bool,
+        _streams: bool, depth: Any, method: Any,
     ) -> None:  # fmt: skip
         starts = [index + z * plane + y * pitch for z in range(len(depth)) for y in range(2)]
-        rows = np.stack([values[start : start + width * count].reshape(count, width) for start in starts])
+        voxels = np.arange(width * count)
+        voxels[-1] -= cut
+        rows = np.stack([values[start + voxels].reshape(count, width) for start in starts])
         out[to : to + count] = _INTERPRETED[len(method)](rows.transpose(0, 2, 1).reshape(2 * len(depth) * width, count))
 
     def compiled(
-        _context: Any, values: Any, _index: Any, _pitch: Any, _plane: Any, out: Any, _to: Any, _count: Any, depth: Any,
-        method: Any,
+        _context: Any, values: Any, _index: Any, _pitch: Any, _plane: Any, out: Any, _to: Any, _count: Any, _cut: Any,
+        _streams: Any, depth: Any, method: Any,
     ) -> Any:  # fmt: skip
         dtype, align = values.dtype, values.dtype.bitwidth // 8
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            source, index, pitch, plane, target, to, count = arguments[:7]
+            source, index, pitch, plane, target, to, count, cut, streams = arguments[:9]
             data = context.make_array(values)(context, builder, source).data
             results = builder.gep(context.make_array(out)(context, builder, target).data, [to])
             planes = [index, builder.add(index, plane)][: len(depth)]
             lines = [builder.gep(data, [row]) for start in planes for row in (start, builder.add(start, pitch))]
+            with builder.if_then(streams):
+                for line in lines:
+                    streaming.touch(builder, line, builder.mul(count, count.type(width * align)))
 
-            def compute(lanes: int) -> None:
-                with cgutils.for_range_slice(builder, count.type(0), count, count.type(lanes), count.type) as (at, _):
-                    # The last vector overlaps the one before.
-                    last = builder.sub(count, count.type(lanes))
-                    first = builder.select(builder.icmp_signed("<", at, last), at, last)
-                    for line, ahead in product(lines, PREFETCH.get(align, ())):
-                        voxel = builder.add(builder.mul(first, first.type(width)), first.type(ahead // align))
-                        _prefetch(builder, builder.gep(line, [voxel]))
-                    rows = [_load_pairs(builder, line, first, lanes, width, align) for line in lines]
-                    result = _REDUCTIONS[len(method)](builder, rows, dtype)
-                    place = builder.bitcast(builder.gep(results, [first]), result.type.as_pointer())
-                    builder.store(result, place, align=align)
+            def fill(part: Part) -> None:
+                place, ragged = builder.gep(results, [part.first]), builder.and_(part.is_last, cut)
+                rows = [_load_pairs(builder, line, part.first, part.lanes, width, align, ragged) for line in lines]
+                result = _REDUCTIONS[len(method)](builder, rows, dtype)
+                streaming.store(builder, result, place, align, builder.and_(streams, part.is_alone))
 
             widths = sorted({max(1, nbytes // align) for nbytes in vector_bytes}, reverse=True)
-            _call_with_widest(builder, count, widths, compute)
+            row = Row(results, align, count, streams)
+            fill_row(builder, row, builder.sub(count, builder.zext(cut, count.type)), widths, fill)
             return context.get_dummy_value()
 
-        index = types.intp
-        return types.void(values, index, index, index, out, index, index, depth, method), generate
+        index, truth = types.intp, types.boolean
+        return types.void(values, index, index, index, out, index, index, truth, truth, depth, method), generate
 
     return interpreted if config.DISABLE_JIT else intrinsic(compiled)  # type: ignore[attr-defined]
 
 
 whole_windows = _windows(2, VECTOR_BYTES)
-cut_window = _windows(1, VECTOR_BYTES[-1:])
+single_voxels = _windows(1, VECTOR_BYTES[-1:])
 
 
 @inline
@@ -272,21 +249,28 @@ def _place(first, count, length, step):
 
 
 @kernel
-def reduce_pairs(voxels, begin, out, at, size, depth, method):
+def reduce_pairs(voxels, begin, out, at, size, streams, depth, method):
     """Reduce windows of 2 x 2 voxels, or 2 x 2 x 2 if the tuple `depth` has two members, by one of `METHODS`.
 
-    The first window begins at `begin`, which may lie one voxel outside, and its result goes to `at`.
+    The first window begins at `begin`, which may lie one voxel outside, and its result goes to `at`; `streams` tells
+    that no cache holds the arrays.
     """
     values, results = voxels.reshape(-1), out.reshape(-1)
     pitch, plane = voxels.shape[2], voxels.shape[1] * voxels.shape[2]
     left, right = 1 if begin[2] < 0 else 0, min(size[2], (voxels.shape[2] - begin[2]) // 2)
+    cut = right < size[2]
+    if cut and right > left:
+        right += 1
     for k in range(size[0]):
         upper, below = _place(begin[0] + len(depth) * k, len(depth), voxels.shape[0], plane)
         for j in range(size[1]):
             row, next_row = _place(begin[1] + 2 * j, 2, voxels.shape[1], pitch)
             line = upper + row + begin[2]
             to = ((at[0] + k) * out.shape[1] + at[1] + j) * out.shape[2] + at[2]
-            whole_windows(values, line + 2 * left, next_row, below, results, to + left, right - left, depth, method)
+            count = right - left
+            whole_windows(
+                values, line + 2 * left, next_row, below, results, to + left, count, cut, streams, depth, method
+            )
         if left == 0 and right == size[2]:
             continue
         # In the loop above the cut windows would cost the others a fifth of their speed.
@@ -295,6 +279,8 @@ def reduce_pairs(voxels, begin, out, at, size, depth, method):
             line = upper + row + begin[2]
             to = ((at[0] + k) * out.shape[1] + at[1] + j) * out.shape[2] + at[2]
             if left == 1:
-                cut_window(values, line + 1, next_row, below, results, to, 1, depth, method)
+                single_voxels(values, line + 1, next_row, below, results, to, 1, False, False, depth, method)
             if right < size[2]:
-                cut_window(values, line + 2 * right, next_row, below, results, to + right, 1, depth, method)
+                single_voxels(
+                    values, line + 2 * right, next_row, below, results, to + right, 1, False, False, depth, method
+                )

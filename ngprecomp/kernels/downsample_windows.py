@@ -25,6 +25,7 @@ from ngprecomp.kernels.downsample_order import order_of_windows
 from ngprecomp.kernels.downsample_pairs import METHODS as METHODS_OF_PAIRS
 from ngprecomp.kernels.downsample_pairs import reduce_pairs
 from ngprecomp.kernels.downsample_stride import pick_voxels
+from ngprecomp.kernels.streaming import LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +58,13 @@ def reduce_windows(voxels: Voxels, out: Voxels, box: Windows, method: str) -> No
     source = voxels.view()
     source.flags.writeable = False
     start, at, size, window = box
+    streams = prod(size) * prod(window) * out.itemsize >= LARGE
     if method == "stride":
         unsigned = f"u{out.itemsize}"
-        pick_voxels(
-            source.view(unsigned), start, out.view(unsigned), at, size, window, _known_width(window[2], window[2])
-        )
+        known_width = _known_width(window[2], window[2])
+        pick_voxels(source.view(unsigned), start, out.view(unsigned), at, size, window, streams, known_width)
     elif window[0] <= 2 and window[1:] == (2, 2):
-        reduce_pairs(source, start, out, at, size, (0,) * window[0], METHODS_OF_PAIRS[method])
+        reduce_pairs(source, start, out, at, size, streams, (0,) * window[0], METHODS_OF_PAIRS[method])
     else:
         for whole in product(*map(_runs, voxels.shape, *box)):
             _reduce_whole(source, out, Windows(*zip(*whole, strict=True)), method, window[2])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -115,3 +119,26 @@ def test_one_compiled_version_per_dtype_for_read_only_and_writable_input():
     voxels.flags.writeable = False
     encoded(voxels, EIGHT)
     assert len(getattr(kernels.encode_blocks, "signatures", ())) == before
+
+
+DECODING = """
+import sys
+import numpy as np
+from ngprecomp.kernels.compressed_segmentation import decode_channel
+labels, words = np.load(sys.argv[1]), np.load(sys.argv[2])
+out = np.zeros_like(labels)
+decode_channel(words, labels.shape, (8, 8, 8), out, (0, 0, 0), (0, 0, 0), labels.shape)
+sys.exit(not np.array_equal(out, labels))
+"""
+
+
+@pytest.mark.parametrize("dtype", [np.uint32, np.uint64])
+def test_processors_that_cannot_look_labels_up_decode_the_same(dtype, tmp_path):
+    random = np.random.default_rng(1)
+    counts = np.array([1, 2, 3, 4, 5, 8, 9, 16]).repeat(8)
+    labels = np.zeros((8, 8, 64), dtype) + (random.integers(0, counts, (8, 8, 64)) * 2**27).astype(dtype)
+    np.save(tmp_path / "labels.npy", labels)
+    np.save(tmp_path / "words.npy", encoded(labels, EIGHT))
+    plain = {**os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", DECODING, str(tmp_path / "labels.npy"), str(tmp_path / "words.npy")]
+    assert subprocess.run(command, env=plain, check=False).returncode == 0
