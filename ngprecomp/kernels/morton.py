@@ -1,27 +1,37 @@
 """Compressed Morton codes of many grid positions at once, and back (sharded.md, "Chunk identifiers").
 
 Both directions permute bits. Forwards, the bits of x, y and z are packed side by side into one word, whose
-digits of ten bits are looked up in tables: three reads for an id of 30 bits, from 24 KiB of the first cache.
+digits of ten bits are looked up in tables: three reads for an id of 30 bits, from 12 KiB of the first cache.
 """
+
+# mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import config, types
+from numba.extending import intrinsic
 
 from ngprecomp.errors import OptionError, OutOfBoundsError
+from ngprecomp.kernels import streaming
+from ngprecomp.kernels.aligned import CACHE_LINE, aligned_empty
 from ngprecomp.kernels.jit import inline, kernel
 from ngprecomp.kernels.morton_bits import bit_order, morton_bits
+from ngprecomp.kernels.row_vectors import Part, Row, fill_row
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["compressed_morton_code", "grid_positions", "morton_bits"]
 
 _DIGIT_BITS = 10
+_TOGETHER = 512  # keys that are packed, then looked up, within the first cache
+U = np.uint64
 
 
 def compressed_morton_code(positions: ArrayLike, grid_shape: Sequence[int]) -> NDArray[np.uint64]:
@@ -57,9 +67,12 @@ def compressed_morton_code(positions: ArrayLike, grid_shape: Sequence[int]) -> N
         raise OptionError(f"positions are x, y, z along the last axis; their shape is {given.shape}")
     # Values of 2**63 and above turn negative here, and are refused as such.
     flat = _read_only(given.astype(np.int64, copy=False).reshape(-1, 3))
-    codes = np.empty(len(flat), np.uint64)
+    codes = aligned_empty((len(flat),), np.uint64)
     x, y, z = map(int, grid_shape)
-    if not _encode(flat, (x, y, z), bits, _tables(np.argsort(_packed_places(bits))), codes):
+    tables = _tables(np.argsort(_packed_places(bits)))
+    if sum(bits) <= 32:
+        tables = tables.astype(np.uint32)
+    if not _encode(flat, (x, y, z), bits, tables, codes, flat.nbytes >= streaming.LARGE):
         outside = np.any((flat < 0) | (flat >= (x, y, z)), axis=1)
         _refuse_first(given.reshape(-1, 3), outside, "position", grid_shape)
     return codes.reshape(given.shape[:-1])
@@ -141,7 +154,7 @@ def _packed_places(bits: tuple[int, int, int]) -> NDArray[np.int64]:
 @kernel
 def _tables(destinations: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return [digit, value]: the bits of one digit of a word, each moved to its destination."""
-    digits = max(3, -(-len(destinations) // _DIGIT_BITS))
+    digits = 1 if len(destinations) <= _DIGIT_BITS else max(3, -(-len(destinations) // _DIGIT_BITS))
     tables = np.zeros((digits, 2**_DIGIT_BITS), np.uint64)
     for source in range(len(destinations)):
         table = tables[source // _DIGIT_BITS]
@@ -153,36 +166,73 @@ def _tables(destinations: NDArray[np.int64]) -> NDArray[np.uint64]:
 
 
 @inline
-def _permuted(word: np.uint64, tables: NDArray[np.uint64]) -> np.uint64:
-    # Three digits written out, for keys of up to 30 bits, take 0.7 of the time of a loop.
-    digit = np.uint64(_DIGIT_BITS)
-    mask = np.uint64(2**_DIGIT_BITS - 1)
-    moved: np.uint64 = (
-        tables[0, word & mask] | tables[1, (word >> digit) & mask] | tables[2, (word >> (digit + digit)) & mask]
-    )
-    for i in range(3, len(tables)):
-        moved |= tables[i, (word >> np.uint64(_DIGIT_BITS * i)) & mask]
+def _permuted(word, values, digits):
+    """Return a word whose digits were looked up in so many tables, which lie behind each other."""
+    digit, size = U(_DIGIT_BITS), U(2**_DIGIT_BITS)
+    mask = size - U(1)
+    moved = U(values[word & mask])
+    # One digit, and three for keys of up to 30 bits, written out take 0.7 of the time of a loop.
+    if digits > U(1):
+        moved |= U(values[(word >> digit & mask) + size]) | U(values[(word >> (digit + digit) & mask) + size + size])
+        for i in range(U(3), digits):
+            moved |= U(values[(word >> digit * i & mask) + size * i])
     return moved
 
 
+def _codes_writer() -> Callable[..., Any]:
+    """Return a function (words, codes, to, count, streams) that copies the first words to `codes`."""
+
+    def interpreted(words: NDArray[Any], codes: NDArray[Any], to: int, count: int, _streams: bool) -> None:
+        codes[to : to + count] = words[:count]
+
+    def compiled(_context: Any, words: Any, codes: Any, _to: Any, _count: Any, _streams: Any) -> Any:
+        def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+            source, target, to, count, streams = arguments
+            first = context.make_array(words)(context, builder, source).data
+            results = builder.gep(context.make_array(codes)(context, builder, target).data, [to])
+
+            def fill(part: Part) -> None:
+                vector = ir.VectorType(first.type.pointee, part.lanes)
+                word = builder.bitcast(builder.gep(first, [part.first]), vector.as_pointer())
+                place = builder.gep(results, [part.first])
+                streaming.store(builder, builder.load(word, align=8), place, 8, builder.and_(streams, part.is_alone))
+
+            fill_row(builder, Row(results, 8, count, streams), count, [CACHE_LINE // 8, 1], fill)
+            return context.get_dummy_value()
+
+        return types.void(words, codes, types.intp, types.intp, types.boolean), generate
+
+    return interpreted if config.DISABLE_JIT else intrinsic(compiled)  # type: ignore[attr-defined]
+
+
+_write_codes = _codes_writer()
+
+
 @kernel
-def _encode(
-    positions: NDArray[np.int64],
-    grid: tuple[int, int, int],
-    bits: tuple[int, int, int],
-    tables: NDArray[np.uint64],
-    codes: NDArray[np.uint64],
-) -> bool:
-    """Fill `codes`; return whether all positions lie in the grid (outside it a code is meaningless)."""
-    above_x = np.uint64(bits[0])
+def _encode(positions, grid, bits, tables, codes, streams):
+    """Fill `codes`; return whether all positions lie in the grid (outside it a code is meaningless).
+
+    Packing some keys before any is looked up lets LLVM make vectors of it: together 0.6 of the time.
+    """
+    coordinates, words = positions.reshape(-1), np.empty(_TOGETHER, np.uint64)
+    values, digits = tables.reshape(-1), U(len(tables))
+    end_x, end_y, end_z = U(grid[0]), U(grid[1]), U(grid[2])
+    above_x = U(bits[0])
     # A shift by 64 is undefined: with all bits in x and y there is but z = 0.
-    above_y = np.uint64(min(bits[0] + bits[1], 63))
-    inside = True
-    for i in range(len(positions)):
-        x, y, z = positions[i, 0], positions[i, 1], positions[i, 2]
-        inside &= (0 <= x < grid[0]) & (0 <= y < grid[1]) & (0 <= z < grid[2])
-        codes[i] = _permuted(np.uint64(x) | (np.uint64(y) << above_x) | (np.uint64(z) << above_y), tables)
-    return inside
+    above_y = U(min(bits[0] + bits[1], 63))
+    outside = U(0)
+    for first in range(U(0), U(len(codes)), U(_TOGETHER)):
+        count = min(U(_TOGETHER), U(len(codes)) - first)
+        for i in range(count):
+            at = U(3) * (first + i)
+            # Negative ones become huge.
+            x, y, z = U(coordinates[at]), U(coordinates[at + U(1)]), U(coordinates[at + U(2)])
+            outside |= U(x >= end_x) | U(y >= end_y) | U(z >= end_z)
+            words[i] = x | (y << above_x) | (z << above_y)
+        for i in range(count):
+            words[i] = _permuted(words[i], values, digits)
+        _write_codes(words, codes, np.intp(first), np.intp(count), streams)
+    return outside == U(0)
 
 
 @kernel
@@ -202,8 +252,9 @@ def _decode(
     mask_y = (np.uint64(1) << np.uint64(bits[1])) - np.uint64(1)
     mask_z = (np.uint64(1) << np.uint64(bits[2])) - np.uint64(1)
     inside = True
+    values, digits = tables.reshape(-1), U(len(tables))
     for i in range(len(codes)):
-        packed = _permuted(codes[i], tables)
+        packed = _permuted(codes[i], values, digits)
         x = np.int64(packed & mask_x)
         y = np.int64((packed >> above_x) & mask_y)
         z = np.int64((packed >> above_y) & mask_z)
