@@ -23,7 +23,7 @@ KEPT = 2**26
 
 
 def aligned_empty(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
-    """Return a new Fortran-ordered array whose first voxel begins a cache line.
+    """Return a new Fortran-ordered array whose first voxel begins a cache line (but not of Python's objects).
 
     Examples
     --------
@@ -33,7 +33,7 @@ def aligned_empty(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     """
     dtype = np.dtype(dtype)
     nbytes = prod(shape) * dtype.itemsize
-    if nbytes < CACHE_LINE:
+    if nbytes < CACHE_LINE or dtype.hasobject:
         return np.empty(shape, dtype, order="F")
     room = nbytes + CACHE_LINE - 1
     memory = _shelf.lend(room) if RETURNED < room <= KEPT else np.empty(room, np.uint8)

@@ -14,6 +14,8 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.extending import intrinsic
 
+from ngprecomp.kernels import streaming
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.jit import inline, kernel
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Tiles of a block lie close together: 64 rows of either array are as many as the first cache and its page table hold.
-BLOCK = 64
+# Tiles of a block lie close together: the first cache and its page table hold 32 rows of either array.
+BLOCK = 32
 MAX_RANK = 4
 WORDS = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
@@ -43,7 +45,7 @@ def fortran_ordered(voxels: NDArray[Scalar]) -> NDArray[Scalar]:
     """
     if voxels.flags.f_contiguous:
         return voxels
-    ordered = np.empty(voxels.shape, voxels.dtype, order="F")
+    ordered: NDArray[Scalar] = aligned_empty(voxels.shape, voxels.dtype)
     _copy(voxels.squeeze(), ordered.squeeze())
     return ordered
 
@@ -78,7 +80,8 @@ def _copy_by_tiles(source: NDArray[Any], target: NDArray[Any], fastest: int) -> 
 
     flat = _flat(source)
     flat.flags.writeable = False
-    _reverse(flat, _flat(target), of_axes(source.shape), of_axes(_steps(source)), of_axes(_steps(target)))
+    streams = target.nbytes >= streaming.LARGE
+    _reverse(flat, _flat(target), of_axes(source.shape), of_axes(_steps(source)), of_axes(_steps(target)), streams)
 
 
 def _suits(source: NDArray[Any]) -> bool:
@@ -114,21 +117,24 @@ _side = inline(tile_side)
 
 
 def _tile_transposition() -> Callable[..., None]:
-    """Return a function (source, at, step, target, target_at, target_step) that transposes one tile.
+    """Return a function (source, at, step, target, target_at, target_step, streams) that transposes one tile.
 
     The rows of a tile are `step` apart. Each round interleaves the first half of the rows with the second; after as
     many rounds as the side has bits, rows have become columns. LLVM does not find these shuffles in a loop.
     """
 
     def interpreted(
-        source: NDArray[Any], at: int, step: int, target: NDArray[Any], target_at: int, target_step: int
-    ) -> None:
+        source: NDArray[Any], at: int, step: int, target: NDArray[Any], target_at: int, target_step: int,
+        _streams: bool,
+    ) -> None:  # fmt: skip
         side = tile_side(source.itemsize)
         for column in range(side):
             row = target_at + column * target_step
             target[row : row + side] = source[at + column : at + column + side * step : step][:side]
 
-    def compiled(_context: Any, source: Any, _at: Any, _step: Any, target: Any, _to: Any, _by: Any) -> Any:
+    def compiled(
+        _context: Any, source: Any, _at: Any, _step: Any, target: Any, _to: Any, _by: Any, _streams: Any
+    ) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
             side = tile_side(source.dtype.bitwidth // 8)
             vector = ir.VectorType(context.get_data_type(source.dtype), side)
@@ -137,21 +143,22 @@ def _tile_transposition() -> Callable[..., None]:
             def rows(kind: Any, array: Any, at: Any, step: Any) -> list[Any]:
                 data = context.make_array(kind)(context, builder, array).data
                 starts = [builder.add(at, builder.mul(step, ir.Constant(step.type, row))) for row in range(side)]
-                return [builder.bitcast(builder.gep(data, [start]), vector.as_pointer()) for start in starts]
+                return [builder.gep(data, [start]) for start in starts]
 
             mask = ir.VectorType(ir.IntType(32), side)
             pairs = [lane // 2 + lane % 2 * side for lane in range(side)]
             low, high = ir.Constant(mask, pairs), ir.Constant(mask, [lane + side // 2 for lane in pairs])
-            tile = [builder.load(row, align=align) for row in rows(source, *arguments[:3])]
+            rows_read = [builder.bitcast(row, vector.as_pointer()) for row in rows(source, *arguments[:3])]
+            tile = [builder.load(row, align=align) for row in rows_read]
             for _ in range(side.bit_length() - 1):
                 halves = list(zip(tile[: side // 2], tile[side // 2 :], strict=True))
                 tile = [builder.shuffle_vector(*pair, part) for pair in halves for part in (low, high)]
-            for column, row in zip(tile, rows(target, *arguments[3:]), strict=True):
-                builder.store(column, row, align=align)
+            for column, row in zip(tile, rows(target, *arguments[3:6]), strict=True):
+                streaming.store(builder, column, row, align, arguments[6])
             return context.get_dummy_value()
 
         index = types.intp
-        return types.void(source, index, index, target, index, index), generate
+        return types.void(source, index, index, target, index, index, types.boolean), generate
 
     return interpreted if config.DISABLE_JIT else intrinsic(compiled)  # type: ignore[attr-defined]
 
@@ -166,6 +173,7 @@ def _reverse(
     shape: tuple[int, int, int, int],
     steps: tuple[int, int, int, int],
     target_steps: tuple[int, int, int, int],
+    streams: bool,
 ) -> None:
     """Copy planes of the axis that is contiguous in `target`, first, and that which is in `source`, second."""
     side = _side(source.itemsize)
@@ -181,5 +189,5 @@ def _reverse(
                             row, column = min(i, shape[0] - side), min(j, shape[1] - side)
                             transpose_tile(
                                 source, at + row * steps[0] + column, steps[0],
-                                target, target_at + column * target_steps[1] + row, target_steps[1],
+                                target, target_at + column * target_steps[1] + row, target_steps[1], streams,
                             )  # fmt: skip

@@ -21,6 +21,10 @@ def test_an_array_begins_with_a_cache_line(shape: tuple[int, ...], dtype: str) -
     assert array.ctypes.data % 64 == 0 or array.nbytes < 64
 
 
+def test_objects_begin_as_none() -> None:
+    assert aligned_empty((9, 9), object).tolist() == [[None] * 9] * 9
+
+
 def test_dropped_memory_is_used_again() -> None:
     first = aligned_empty(LARGE, np.uint8)
     address = first.ctypes.data

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ngprecomp.kernels import compressed_segmentation, downsample_windows
+from ngprecomp.kernels import compressed_segmentation, downsample_windows, streaming
 from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.downsample import downsample_into, downsampled_box
+from ngprecomp.kernels.reversal import fortran_ordered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,3 +58,11 @@ def test_large_labels_are_decoded_like_small_ones(monkeypatch: pytest.MonkeyPatc
     out = aligned_empty((labels.size + shift,), dtype)[shift:].reshape(shape)
     compressed_segmentation.decode_channel(words[:end], shape, block, out, (0, 0, 0), (0, 0, 0), shape)
     np.testing.assert_array_equal(out, labels)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "uint64"])
+def test_large_arrays_are_reversed_like_small_ones(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
+    monkeypatch.setattr(streaming, "LARGE", EVERYTHING)
+    for shape in ((16, 16, 16), (33, 70, 19), (40, 3, 41, 2)):
+        voxels = np.random.default_rng(0).integers(0, 200, shape).astype(dtype)
+        np.testing.assert_array_equal(fortran_ordered(voxels), voxels)

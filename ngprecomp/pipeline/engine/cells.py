@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ngprecomp.chunks.checksums import Summed
 from ngprecomp.chunks.coding import encode_stored
 from ngprecomp.chunks.unsharded import write_unsharded
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.crc32c import crc32c
 from ngprecomp.kernels.downsample import downsample_into
 from ngprecomp.kernels.morton import compressed_morton_code
@@ -68,7 +69,7 @@ def make_cell(job: Round, cell: Box, voxels: Voxels, lo: Triple, *, skip_empty: 
     for index, target in enumerate(job.targets):
         if target.factor != (1, 1, 1):
             box = boxes[index + 1]
-            coarse: Voxels = np.empty((*box.size, voxels.shape[3]), voxels.dtype, order="F")
+            coarse: Voxels = aligned_empty((*box.size, voxels.shape[3]), voxels.dtype)
             downsample_into(voxels, lo, coarse, box.lo, target.factor, job.method)
             voxels, lo = coarse, box.lo
         for position, chunk_id in chunks_of(job, index, cell):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ngprecomp.format.box import Box, Triple, triple
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.downsample import downsample_into, downsampled_box
 from ngprecomp.pipeline.engine.cells import Cell, chunks_of, store_chunk
 from ngprecomp.pipeline.engine.rounds import windows
@@ -57,7 +57,7 @@ class _Descent:
         target = self._job.targets[index]
         box = target.grid.cell(position)
         place = target.places[0]
-        voxels: Voxels = np.empty((*box.size, place.num_channels), place.dtype, order="F")
+        voxels: Voxels = aligned_empty((*box.size, place.num_channels), place.dtype)
         for under in self._under[index][position]:
             finer, of = self.voxels(index - 1, under)
             part = Box(*downsampled_box(of.lo, of.hi, target.factor, self._job.method))
@@ -77,7 +77,7 @@ class _Descent:
         for number, target in enumerate(targets):
             if target.factor != (1, 1, 1):
                 part = Box(*downsampled_box(box.lo, box.hi, target.factor, self._job.method))
-                coarse: Voxels = np.empty((*part.size, voxels.shape[3]), voxels.dtype, order="F")
+                coarse: Voxels = aligned_empty((*part.size, voxels.shape[3]), voxels.dtype)
                 downsample_into(voxels, box.lo, coarse, part.lo, target.factor, self._job.method)
                 voxels, box = coarse, part
             for under in self._down(self._number, number, position):

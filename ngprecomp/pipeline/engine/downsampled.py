@@ -14,6 +14,7 @@ from ngprecomp.chunks.ordered_map import map_in_order
 from ngprecomp.errors import OptionError
 from ngprecomp.format.box import Box, Triple, triple
 from ngprecomp.format.grid import ceil_div
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.downsample import downsample_into
 from ngprecomp.kernels.downsample_thin import TILE
 from ngprecomp.pipeline.engine.rounds import made_together, power_of_two, tiles, windows
@@ -50,7 +51,7 @@ class Downsampled:
             The windows of one voxel, or of one tile, take more than the memory.
         """
         whole = made_together(box, self.factor, self.method).intersection(self.domain)
-        coarse: Voxels = np.empty((*whole.size, self.base.num_channels), self.base.dtype, order="F")
+        coarse: Voxels = aligned_empty((*whole.size, self.base.num_channels), self.base.dtype)
         for piece in self._pieces(whole):
             fine = windows(piece, self.factor).intersection(self.base.domain)
             voxels = self.base.reader.read(fine, pool)
