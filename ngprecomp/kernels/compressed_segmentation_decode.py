@@ -156,15 +156,17 @@ def decode_blocks(words, shape, block, out, at, lo, size, streams):
 
                 corner = row + x0
                 extent = (z1 - z0, y1 - y0, x1 - x0)
-                whole = extent == (SIDE, SIDE, SIDE) and block == (SIDE, SIDE, SIDE)
-                if whole and bits <= 4 and entries >= 1 << bits:
-                    for i in range(1 << bits):
-                        labels[i] = _label(words, U(table + per_label * i), per_label)
-                    _blend(words, values, bits, labels, flat, corner, pitch, plane, streams)
-                    continue
                 first = (z0 - bz * block[0], y0 - by * block[1], x0 - bx * block[2])
                 places = (block, first, extent)
                 target = (flat, corner, pitch, plane)
+                if block == (SIDE, SIDE, SIDE) and extent[2] == SIDE and bits <= 4 and entries >= 1 << bits:
+                    for i in range(1 << bits):
+                        labels[i] = _label(words, U(table + per_label * i), per_label)
+                    if extent == block:
+                        _blend(words, values, bits, labels, flat, corner, pitch, plane, streams)
+                    else:
+                        _blend_rows(words, values, bits, labels, places, target)
+                    continue
                 if bits <= 4:
                     known = _look_up_bits(words, table, entries, values, bits, places, target)
                 elif bits == 8:
@@ -231,6 +233,28 @@ def _blend(words, values, bits, labels, flat, corner, pitch, plane, streams):
             for z in range(SIDE):
                 for y in range(SIDE):
                     write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more, streams)
+
+
+@inline
+def _blend_rows(words, values, bits, labels, places, target):
+    """Write whole rows of a part of a block of 8x8x8 of at most 16 labels."""
+    _, first, extent = places
+    flat, corner, pitch, plane = target
+    two, four = (labels[0], labels[1]), (labels[0], labels[1], labels[2], labels[3])
+    eight = (labels[4], labels[5], labels[6], labels[7], labels[8], labels[9], labels[10], labels[11])
+    sixteen = four + eight + (labels[12], labels[13], labels[14], labels[15])
+    for z in range(extent[0]):
+        for y in range(extent[1]):
+            line, octet = corner + z * plane + y * pitch, bits * (first[1] + y + SIDE * (first[0] + z))
+            row = words[values + (octet >> 2)] >> np.uint32((octet & 3) * 8)
+            if bits == 0:
+                write_row(flat, line, np.uint32(0), two, False)
+            elif bits == 1:
+                write_row(flat, line, row, two, False)
+            elif bits == 2:
+                write_row(flat, line, row, four, False)
+            else:
+                write_row(flat, line, row, sixteen, False)
 
 
 @inline

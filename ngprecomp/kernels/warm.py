@@ -14,6 +14,7 @@ import numpy as np
 from numba import config
 
 from ngprecomp.errors import OptionError
+from ngprecomp.kernels.boxes import copy_boxes
 from ngprecomp.kernels.combining import KERNELS, combine
 from ngprecomp.kernels.compressed_segmentation import decode_channel, encode_channel, words_needed
 from ngprecomp.kernels.compresso import decode_labels
@@ -25,6 +26,7 @@ from ngprecomp.kernels.morton import compressed_morton_code, grid_positions
 from ngprecomp.kernels.murmur3 import murmurhash3_x86_128
 from ngprecomp.kernels.rescale import look_up
 from ngprecomp.kernels.reversal import WORDS, fortran_ordered, tile_side
+from ngprecomp.kernels.searching import occurs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,6 +59,7 @@ def cache_folder() -> str:
 
 def _subjects() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "Morton codes and hashes", _warm_chunk_ids
+    yield "copies of boxes and searches", _warm_bytes
     for dtype in LABELS:
         yield f"compressed_segmentation of {dtype}", partial(_warm_compressed_segmentation, dtype)
     for itemsize in WORDS:
@@ -77,6 +80,12 @@ def _warm_chunk_ids() -> None:
     grid_positions(compressed_morton_code([[0, 0, 0]], SIZE), SIZE)
     murmurhash3_x86_128([0])
     crc32c(b"")
+
+
+def _warm_bytes() -> None:
+    voxels = np.zeros((1, *SIZE), np.uint8)
+    copy_boxes([voxels], [(0, 0, 0)], np.empty_like(voxels), (0, 0, 0), [SIZE])
+    occurs(bytes(4), b"")
 
 
 def _warm_compressed_segmentation(dtype: str) -> None:
