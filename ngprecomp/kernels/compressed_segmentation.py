@@ -24,7 +24,6 @@ from ngprecomp.kernels.compressed_segmentation_encode import (
     TOO_MANY_LABELS,
     encode_blocks,
 )
-from ngprecomp.kernels.streaming import LARGE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +116,7 @@ def decode_channel(
     """
     if 0 in size:
         return 0, DECODED
-    position, fault = decode_blocks(_read_only(words), shape, block, out, at, lo, size, out.nbytes >= LARGE)
+    position, fault = decode_blocks(_read_only(words), shape, block, out, at, lo, size)
     return int(position), int(fault)
 
 

@@ -15,7 +15,6 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.extending import intrinsic
 
-from ngprecomp.kernels import streaming
 from ngprecomp.kernels.jit import inline, kernel
 from ngprecomp.kernels.row_vectors import moved
 
@@ -39,33 +38,34 @@ ROW_BITS = {1: 1, 2: 1, 4: 2, 8: 4, 16: 4}  # of an index, by the number of labe
 
 
 def _row_writer() -> Callable[..., Any]:
-    """Return a function (out, index, row, labels, streams) that writes eight voxels from the row of their indices.
+    """Return a function (out, index, row, labels) that writes eight voxels from the row of their indices.
 
     1, 2, 4, 8 or 16 `labels` are a tuple; an index has 1, 1, 2, 4 or 4 bits. Where eight labels fill at most a register
     the processor looks all voxels of the row up in it at once, any number of labels in the time of two. Else they are
     blended as vectors by the bits of the indices: 8 labels cost 7 blends of a whole row.
     """
 
-    def interpreted(out: NDArray[Any], index: int, row: int, labels: tuple[Any, ...], _streams: bool) -> None:
+    def interpreted(out: NDArray[Any], index: int, row: int, labels: tuple[Any, ...]) -> None:
         bits = ROW_BITS[len(labels)]
         for voxel in range(SIDE):
             out[index + voxel] = labels[int(row) >> bits * voxel & len(labels) - 1]
 
-    def compiled(_context: Any, out: Any, _index: Any, _row: Any, labels: Any, _streams: Any) -> Any:
+    def compiled(_context: Any, out: Any, _index: Any, _row: Any, labels: Any) -> Any:
         bits = ROW_BITS[len(labels)]
 
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            array, index, row, choices, streams = arguments
+            array, index, row, choices = arguments
             known = [builder.extract_value(choices, i) for i in range(len(labels))]
             rows = _splat(builder, row)
             registers = len(labels) > 2 and SIDE * out.dtype.bitwidth <= _register_bits(context)
             voxels = (_looked_up if registers else _blended)(builder, known, rows, bits)
             data = context.make_array(out)(context, builder, array).data
-            streaming.store(builder, voxels, builder.gep(data, [index]), out.dtype.bitwidth // 8, streams)
+            target = builder.bitcast(builder.gep(data, [index]), voxels.type.as_pointer())
+            builder.store(voxels, target, align=out.dtype.bitwidth // 8)
             return context.get_dummy_value()
 
         choices = types.UniTuple(out.dtype, len(labels))
-        return types.void(out, types.intp, types.uint32, choices, types.boolean), generate
+        return types.void(out, types.intp, types.uint32, choices), generate
 
     return interpreted if INTERPRETED else intrinsic(compiled)
 
@@ -117,11 +117,8 @@ write_row = _row_writer()
 
 
 @kernel
-def decode_blocks(words, shape, block, out, at, lo, size, streams):
-    """Decode a box, not empty, block by block; see `decode_channel` of `compressed_segmentation`.
-
-    `streams` tells that no cache holds `out`.
-    """
+def decode_blocks(words, shape, block, out, at, lo, size):
+    """Decode a box, not empty, block by block; see `decode_channel` of `compressed_segmentation`."""
     grid_z, grid_y, grid_x = -(-shape[0] // block[0]), -(-shape[1] // block[1]), -(-shape[2] // block[2])
     headers = 2 * grid_z * grid_y * grid_x
     if headers > len(words):
@@ -163,7 +160,7 @@ def decode_blocks(words, shape, block, out, at, lo, size, streams):
                     for i in range(1 << bits):
                         labels[i] = _label(words, U(table + per_label * i), per_label)
                     if extent == block:
-                        _blend(words, values, bits, labels, flat, corner, pitch, plane, streams)
+                        _blend(words, values, bits, labels, flat, corner, pitch, plane)
                     else:
                         _blend_rows(words, values, bits, labels, places, target)
                     continue
@@ -195,13 +192,13 @@ def _label(words, position, per_label):
 
 
 @inline
-def _blend(words, values, bits, labels, flat, corner, pitch, plane, streams):
+def _blend(words, values, bits, labels, flat, corner, pitch, plane):
     """Write a whole block of 8x8x8 of at most 16 labels."""
     if bits == 0:
         only = (labels[0],)
         for z in range(SIDE):
             for y in range(SIDE):
-                write_row(flat, corner + z * plane + y * pitch, np.uint32(0), only, streams)
+                write_row(flat, corner + z * plane + y * pitch, np.uint32(0), only)
     elif bits == 1:
         two = (labels[0], labels[1])
         for z in range(SIDE):
@@ -209,15 +206,15 @@ def _blend(words, values, bits, labels, flat, corner, pitch, plane, streams):
                 word = words[values + 2 * z + half]
                 line = corner + z * plane + 4 * half * pitch
                 for y in range(4):
-                    write_row(flat, line + y * pitch, word >> np.uint32(8 * y), two, streams)
+                    write_row(flat, line + y * pitch, word >> np.uint32(8 * y), two)
     elif bits == 2:
         four = (labels[0], labels[1], labels[2], labels[3])
         for z in range(SIDE):
             for quarter in range(4):
                 word = words[values + 4 * z + quarter]
                 line = corner + z * plane + 2 * quarter * pitch
-                write_row(flat, line, word, four, streams)
-                write_row(flat, line + pitch, word >> np.uint32(16), four, streams)
+                write_row(flat, line, word, four)
+                write_row(flat, line + pitch, word >> np.uint32(16), four)
     else:
         together = np.uint32(0)
         for word in range(SIDE * SIDE):
@@ -228,11 +225,11 @@ def _blend(words, values, bits, labels, flat, corner, pitch, plane, streams):
         if together & np.uint32(0x88888888) == 0:
             for z in range(SIDE):
                 for y in range(SIDE):
-                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight, streams)
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight)
         else:
             for z in range(SIDE):
                 for y in range(SIDE):
-                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more, streams)
+                    write_row(flat, corner + z * plane + y * pitch, words[values + SIDE * z + y], eight + more)
 
 
 @inline
@@ -248,13 +245,13 @@ def _blend_rows(words, values, bits, labels, places, target):
             line, octet = corner + z * plane + y * pitch, bits * (first[1] + y + SIDE * (first[0] + z))
             row = words[values + (octet >> 2)] >> np.uint32((octet & 3) * 8)
             if bits == 0:
-                write_row(flat, line, np.uint32(0), two, False)
+                write_row(flat, line, np.uint32(0), two)
             elif bits == 1:
-                write_row(flat, line, row, two, False)
+                write_row(flat, line, row, two)
             elif bits == 2:
-                write_row(flat, line, row, four, False)
+                write_row(flat, line, row, four)
             else:
-                write_row(flat, line, row, sixteen, False)
+                write_row(flat, line, row, sixteen)
 
 
 @inline

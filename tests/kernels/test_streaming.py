@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from ngprecomp.kernels import compressed_segmentation, downsample_windows, streaming
+from ngprecomp.kernels import downsample_windows, streaming
 from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.downsample import downsample_into, downsampled_box
 from ngprecomp.kernels.reversal import fortran_ordered
@@ -43,21 +43,6 @@ def test_large_volumes_are_downsampled_like_small_ones(
                 monkeypatch.setattr(downsample_windows, "LARGE", large)
                 found.append(downsampled(voxels, lo, factor, method, shift))
             np.testing.assert_array_equal(found[1], found[0], f"{method} {factor} {lo} {shift}")
-
-
-@pytest.mark.parametrize("dtype", ["uint32", "uint64"])
-@pytest.mark.parametrize("shift", [0, 1])
-def test_large_labels_are_decoded_like_small_ones(monkeypatch: pytest.MonkeyPatch, dtype: str, shift: int) -> None:
-    random = np.random.default_rng(0)
-    shape, block = (9, 16, 40), (8, 8, 8)
-    few = random.integers(1, 20, [-(-side // 8) for side in shape]).repeat(8, 0).repeat(8, 1).repeat(8, 2)
-    labels = random.integers(0, few[:9, :16, :40]).astype(dtype) + np.array(2**31, dtype)
-    words = np.empty(compressed_segmentation.words_needed(shape, block, labels.itemsize), np.uint32)
-    end, _ = compressed_segmentation.encode_channel(labels, (0, 0, 0), shape, block, words)
-    monkeypatch.setattr(compressed_segmentation, "LARGE", EVERYTHING)
-    out = aligned_empty((labels.size + shift,), dtype)[shift:].reshape(shape)
-    compressed_segmentation.decode_channel(words[:end], shape, block, out, (0, 0, 0), (0, 0, 0), shape)
-    np.testing.assert_array_equal(out, labels)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint32", "uint64"])
