@@ -17,6 +17,7 @@ from benchmarks.measure import KERNEL_SECONDS, alternate
 from benchmarks.peers import installed
 from benchmarks.row import OURS, Goal, Limit, compare
 from ngprecomp.codecs.compressed_segmentation import decode, decode_into, encode
+from ngprecomp.kernels.aligned import aligned_empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -101,7 +102,7 @@ def _decode(setting: Setting, dtype: str, shape: str) -> Iterable[Row]:
     voxels = chunks(setting, dtype, shape)
     encoded, size = [encode(chunk) for chunk in voxels], voxels[0].shape
     goal, limit = DECODE[shape]
-    target, corner = np.zeros((*size, 1), dtype, order="F"), (0, 0, 0)
+    target, corner = aligned_empty((*size, 1), dtype), (0, 0, 0)
     sides = {
         OURS: _each(lambda data: decode_into(data, size, BLOCK, target, corner, corner, size), encoded),
         ALLOCATED: _each(lambda data: decode(data, size, dtype), encoded),
