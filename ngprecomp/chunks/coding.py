@@ -11,21 +11,24 @@ from ngprecomp.codecs import table
 from ngprecomp.codecs.table import Encoding
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ngprecomp.chunks.place import Place
     from ngprecomp.format.box import Box, Triple
     from ngprecomp.format.scale import Scale
 
 Voxels = NDArray[Any]
 
+_DEFAULTS = Encoding("")
+
 
 def encoding_of(scale: Scale) -> Encoding:
     """Return the encoding of a scale with its parameters."""
-    defaults = Encoding(scale.encoding)
     quality = scale.jpeg_quality
     return Encoding(
         scale.encoding,
-        block_size=scale.compressed_segmentation_block_size or defaults.block_size,
-        jpeg_quality=defaults.jpeg_quality if quality is None else quality,
+        block_size=scale.compressed_segmentation_block_size or _DEFAULTS.block_size,
+        jpeg_quality=_DEFAULTS.jpeg_quality if quality is None else quality,
         png_level=scale.png_level,
     )
 
@@ -55,17 +58,26 @@ def decode_chunk(place: Place, position: Triple, encoded: bytes) -> Voxels:
         return table.decode(encoding_of(place.scale), encoded, place.chunk_shape(position), place.dtype)
 
 
-def decode_chunk_into(place: Place, position: Triple, encoded: bytes, part: Box, out: Voxels, at: Triple) -> None:
-    """Put the voxels `part` (from the first voxel of the chunk) of an encoded chunk into `out`, beginning at `at`.
+def decode_chunks_into(
+    place: Place, chunks: Sequence[tuple[Triple, bytes]], parts: Sequence[Box], out: Voxels, at: Triple
+) -> None:
+    """Put parts of one encoded chunk, or of two side by side along x, into `out`, where the first begins at `at`.
+
+    Chunks come with their positions; parts count from the first voxel of their chunk.
 
     Raises
     ------
     DecodeError
         As `decode_chunk`.
     """
-    shape = place.chunk_shape(position)
-    with place.naming(position):
-        table.decode_into(encoding_of(place.scale), encoded, shape, out, at=at, lo=part.lo, size=part.size)
+    if len(chunks) == 1:
+        ((position, encoded),), (part,) = chunks, parts
+        shape = place.chunk_shape(position)
+        with place.naming(position):
+            table.decode_into(encoding_of(place.scale), encoded, shape, out, at=at, lo=part.lo, size=part.size)
+    else:
+        voxels = [decode_chunk(place, position, encoded) for position, encoded in chunks]
+        table.put_into(voxels, [part.lo for part in parts], out, at, [part.size for part in parts])
 
 
 def check_chunk(place: Place, position: Triple, encoded: bytes) -> None:

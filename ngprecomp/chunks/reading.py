@@ -31,7 +31,7 @@ def read_encoded(place: Place, position: Triple, cache: LruCache | None = None) 
 def read_batch(place: Place, positions: Sequence[Triple], cache: LruCache | None = None) -> Iterator[bytes | None]:
     """Yield the encoded chunks at grid positions, None for those that are absent.
 
-    Those of a sharded scale lie in one shard: their bytes are fetched together, and held until they are taken.
+    Those of a sharded scale lie in one shard: they are looked up together. A remote store is asked for them at once.
 
     Raises
     ------

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate, repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +24,7 @@ from ngprecomp.format.shard_location import locate
 from ngprecomp.kernels.morton import compressed_morton_code
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
     from ngprecomp.chunks.cache import LruCache
     from ngprecomp.chunks.place import Place
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
     from ngprecomp.storage.protocol import Stat
 
 ATTEMPTS = 5
+# Bytes. Chunks that are taken a few at a time from the same memory cost no page faults: 512 of 256 kB took 460 ms of
+# the processors, 580 four by four.
+LOCAL_READ = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +47,19 @@ class ShardFile:
     key: str
     stat: Stat
 
-    def ranges(self, starts: list[int], lengths: list[int]) -> list[bytes]:
+    def ranges(self, starts: Sequence[int], lengths: Sequence[int]) -> list[bytes]:
         """Return byte ranges of this version."""
         return self.place.store.get_ranges(self.key, starts, lengths, if_version=self.stat.version)
+
+    def stream(self, starts: Sequence[int], lengths: Sequence[int]) -> Iterator[bytes]:
+        """Yield byte ranges of this version; a remote store is asked once, on a disk `LOCAL_READ` are read at once."""
+        held = math.inf if self.place.store.remote else LOCAL_READ
+        ends = list(accumulate(lengths))
+        first = 0
+        while first < len(ends):
+            end = max(first + 1, bisect_right(ends, ends[first] - lengths[first] + held))
+            yield from self.ranges(starts[first:end], lengths[first:end])
+            first = end
 
     def minishard(self, number: int, cache: LruCache | None = None) -> MinishardIndex | None:
         """Return the index of a minishard, None if it is empty."""
@@ -164,16 +180,16 @@ class _Wanted:
 
 def read_sharded(place: Place, position: Triple, cache: LruCache | None = None) -> bytes | None:
     """Return the bytes of a chunk as its shard stores them, None if the chunk or its shard is absent."""
-    return read_together(place, [position], cache)[0]
+    return next(read_together(place, [position], cache))
 
 
 def read_together(
     place: Place, positions: Sequence[Triple], cache: LruCache | None = None, *, inflate: bool = False
-) -> list[bytes | None]:
-    """Return the bytes of chunks of one shard as it stores them, or inflated; None for those that are absent.
+) -> Iterator[bytes | None]:
+    """Yield the bytes of chunks of one shard as it stores them, or inflated; None for those that are absent.
 
-    What of them lies together is read together; inflated chunks are kept in the cache. A shard that is replaced between
-    two looks at it is looked at again.
+    They are looked up together and read a few at a time; inflated chunks are kept in the cache. A shard that is
+    replaced between two looks at it is looked at again.
 
     Raises
     ------
@@ -186,38 +202,50 @@ def read_together(
     assert np.all(numbers == numbers[0]), "the chunks lie in several shards"
     limits = [encoded_limit(place, position) for position in positions]
     wanted = list(map(_Wanted, positions, ids.tolist(), minishards.tolist(), limits))
-    for _ in range(ATTEMPTS - 1):
+    done, failed = 0, 0
+    while done < len(wanted):
         try:
-            return _read_once(place, number, wanted, cache, inflate=inflate)
+            for read in _read_once(place, number, wanted[done:], cache, inflate=inflate):
+                done += 1
+                yield read
         except (KeyNotFoundError, ChangedError):
-            continue
-    return _read_once(place, number, wanted, cache, inflate=inflate)
+            failed += 1
+            if failed == ATTEMPTS:
+                raise
 
 
 def _read_once(
-    place: Place, number: int, wanted: list[_Wanted], cache: LruCache | None, *, inflate: bool
-) -> list[bytes | None]:
+    place: Place, number: int, wanted: Sequence[_Wanted], cache: LruCache | None, *, inflate: bool
+) -> Iterator[bytes | None]:
     shard = open_shard(place, number)
     if shard is None:
-        return [None] * len(wanted)
-    read = [_kept(cache, shard.name_of(one.chunk_id)) if cache and inflate else None for one in wanted]
-    left = [at for at, one in enumerate(read) if one is None]
-    if not left:
-        return read
-    with place.naming(wanted[left[0]].position):
-        indices = shard.minishards({wanted[at].minishard for at in left}, cache)
-    found: dict[int, tuple[int, int]] = {}
-    for at in left:
-        one = wanted[at]
-        listed = indices[one.minishard].find(one.chunk_id) if one.minishard in indices else None
-        if listed is not None:
-            with place.naming(one.position):
-                shard.require_sound(one.chunk_id, *listed, stored_limit(one.limit))
-            found[at] = listed
-    parts = shard.ranges([start for start, _ in found.values()], [size for _, size in found.values()]) if found else []
-    for at, part in zip(found, parts, strict=True):
-        read[at] = _inflated(shard, wanted[at], part, cache) if inflate else part
-    return read
+        yield from repeat(None, len(wanted))
+        return
+    kept = [_kept(cache, shard.name_of(one.chunk_id)) if cache and inflate else None for one in wanted]
+    left = [one for one, chunk in zip(wanted, kept, strict=True) if chunk is None]
+    listed = _listed(shard, left, cache) if left else {}
+    stored = shard.stream([start for start, _ in listed.values()], [size for _, size in listed.values()])
+    for one, chunk in zip(wanted, kept, strict=True):
+        if one.chunk_id not in listed:
+            yield chunk
+        elif inflate:
+            yield _inflated(shard, one, next(stored), cache)
+        else:
+            yield next(stored)
+
+
+def _listed(shard: ShardFile, wanted: list[_Wanted], cache: LruCache | None) -> dict[int, tuple[int, int]]:
+    """Return where the stored bytes of chunks begin and how many they are, by id and in their order."""
+    with shard.place.naming(wanted[0].position):
+        indices = shard.minishards({one.minishard for one in wanted}, cache)
+    listed: dict[int, tuple[int, int]] = {}
+    for one in wanted:
+        bounds = indices[one.minishard].find(one.chunk_id) if one.minishard in indices else None
+        if bounds is not None:
+            with shard.place.naming(one.position):
+                shard.require_sound(one.chunk_id, *bounds, stored_limit(one.limit))
+            listed[one.chunk_id] = bounds
+    return listed
 
 
 def _inflated(shard: ShardFile, one: _Wanted, stored: bytes, cache: LruCache | None) -> bytes:

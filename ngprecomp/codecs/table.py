@@ -12,7 +12,7 @@ from ngprecomp.codecs import compresso, jpeg, jxl, png, raw
 from ngprecomp.errors import DecodeError, EncodeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Triple = tuple[int, int, int]
 Shape = tuple[int, int, int, int]
@@ -93,7 +93,24 @@ def decode_into(
 
         compressed_segmentation.decode_into(data, shape, encoding.block_size, out, at, lo, size)
     else:
-        out[_box(at, size)] = decode(encoding, data, shape, out.dtype)[_box(lo, size)]
+        put_into([decode(encoding, data, shape, out.dtype)], [lo], out, at, [size])
+
+
+def put_into(chunks: Sequence[Voxels], los: Sequence[Triple], out: Voxels, at: Triple, sizes: Sequence[Triple]) -> None:
+    """Put boxes of one chunk, or of two that lie side by side along x, into `out`: the first begins at `at`.
+
+    Parameters
+    ----------
+    chunks, out
+        [x, y, z, channel], Fortran-ordered, of one type.
+    los, sizes
+        The boxes, in voxels of each chunk; two differ in their voxels along x only.
+    at
+        Where the first box begins in `out`.
+    """
+    from ngprecomp.kernels.boxes import copy_boxes  # Numba takes long to import
+
+    copy_boxes([chunk.T for chunk in chunks], list(map(_zyx, los)), out.T, _zyx(at), list(map(_zyx, sizes)))
 
 
 def decode(encoding: Encoding, data: bytes, shape: Shape, dtype: DTypeLike) -> Voxels:
@@ -129,6 +146,11 @@ def check(encoding: Encoding, data: bytes, shape: Shape, dtype: DTypeLike) -> No
 def _size(shape: tuple[int, ...]) -> Triple:
     x, y, z, _ = shape
     return x, y, z
+
+
+def _zyx(triple: Triple) -> Triple:
+    x, y, z = triple
+    return z, y, x
 
 
 def _box(lo: Triple, size: Triple) -> tuple[slice, slice, slice]:

@@ -78,7 +78,7 @@ class LocalStore:
         path = path_to_read(self.root, key)
         with opened(path, self.root) as (descriptor, status):
             require_size(status.st_size, limit, path)
-            return Stored(read_at(descriptor, 0, status.st_size, path), version=_stat(status).version)
+            return Stored(read_at(descriptor, 0, status.st_size, path), version=_version(status))
 
     def stat(self, key: str) -> Stat:
         """Return the size and the version of the file."""
@@ -203,11 +203,15 @@ class LocalStore:
 
 
 def _stat(status: os.stat_result) -> Stat:
-    return Stat(status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}")
+    return Stat(status.st_size, _version(status))
+
+
+def _version(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns:x}-{status.st_size:x}-{status.st_ino:x}"
 
 
 def _require_version(path: str, status: os.stat_result, version: str | None) -> None:
-    found = _stat(status).version
+    found = _version(status)
     if version not in (None, found):
         raise ChangedError(f"{path} was written in between: expected version {version}, found {found}")
 

@@ -83,3 +83,12 @@ def test_many_portions_on_threads_are_the_same_voxels(tmp_path, monkeypatch, sha
     threaded[...] = voxels
     np.testing.assert_array_equal(threaded[...], voxels)
     np.testing.assert_array_equal(threaded[-4:15:3, 15:4:-2, 1:8], voxels[1:20:3, 12:1:-2, 1:8])
+
+
+@pytest.mark.parametrize("spec", [None, RAW])
+def test_threads_read_far_from_each_other(spec):
+    cube = place(MemoryStore("batches"), **IMAGE, sharding=spec)
+    portions = list(batches(cube, Box.of_size((8, 8, 8)), 2))
+    halves = [[z < 4 for _, _, z in portion] for portion in portions]
+    assert [half[0] for half in halves] == [True, False] * (len(portions) // 2)
+    assert all(len(set(half)) == 1 for half in halves)
