@@ -68,7 +68,8 @@ def test_what_was_read_is_forgotten_and_never_more_than_a_piece_is_held(
     monkeypatch.setattr(mapped, "_forget", forgotten.append)
     array = noise((16, 128, 256))
     write(tmp_path / "a", array)
-    np.testing.assert_array_equal(read_all(open_source(tmp_path / "a")), xyzc(array, "zyx"))
+    read = open_source(tmp_path / "a").read(Box((0, 0, 0), (256, 127, 16)))  # whole pages of TIFF are not mapped
+    np.testing.assert_array_equal(read, xyzc(array, "zyx")[:, :127])
     assert len(forgotten) >= array.nbytes >> 16
 
 

@@ -9,6 +9,7 @@ import tifffile
 from ngprecomp.errors import OptionError, SourceError
 from ngprecomp.format.box import Box
 from ngprecomp.sources.opening import open_source
+from ngprecomp.sources.stacks import placing
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:
@@ -198,6 +199,20 @@ def test_all_slices_that_differ_are_named_up_to_five(tmp_path: Path) -> None:
     write_slices(tmp_path, noise((10, 9, 10)), [f"s{z}.tif" for z in range(10)])
     write_slices(tmp_path, noise((7, 9, 11)), [f"s{z}.tif" for z in range(10, 17)])
     with pytest.raises(SourceError, match=r"10 slices of .* and 7 that differ: .*s10\.tif .*s14\.tif .* and 2 more$"):
+        open_source(tmp_path)
+
+
+@pytest.mark.parametrize("quick", [0, 60])
+def test_headers_are_read_in_one_thread_or_in_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: float
+) -> None:
+    monkeypatch.setattr(placing, "QUICK", quick)
+    monkeypatch.setattr(placing, "BATCH", 2)
+    array = noise((8, 9, 10))
+    write_slices(tmp_path, array, [f"s{z}.tif" for z in range(8)])
+    check_reads(open_source(tmp_path), xyzc(array, "zyx"))
+    write_slices(tmp_path, noise((2, 9, 11)), ["s4.tif", "s6.tif"])
+    with pytest.raises(SourceError, match=r"holds 6 slices of .* and 2 that differ: .*s4\.tif .*s6\.tif "):
         open_source(tmp_path)
 
 

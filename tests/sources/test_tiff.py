@@ -11,12 +11,15 @@ from ngprecomp.errors import NgprecompError, NotFoundError, SourceError
 from ngprecomp.format.box import Box
 from ngprecomp.sources.opening import open_source
 from ngprecomp.sources.raw import RawArray
-from ngprecomp.sources.tiff import pages as tiff_pages
+from ngprecomp.sources.tiff import page_reading
 from ngprecomp.sources.tiff.file import TiffPages
 from tests.sources.reading import check_reads, noise, read_all, xyzc
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from ngprecomp.sources.tiff.pages import Page
 
 
 def write(path: Path, array: np.ndarray[Any, Any], **options: Any) -> str:
@@ -161,8 +164,13 @@ def test_only_the_touched_tiles_are_decoded(tmp_path: Path, monkeypatch: pytest.
     array = noise((4, 64, 64))
     path = write(tmp_path / "a.tif", array, tile=(16, 32), compression="zlib")
     touched = []
-    real = tiff_pages._stored_bytes
-    monkeypatch.setattr(tiff_pages, "_stored_bytes", lambda page, n: touched.append((page.index, n)) or real(page, n))
+    real = page_reading._stored_bytes
+
+    def stored(page: Page, numbers: list[int]) -> Iterator[bytes | None]:
+        touched.extend((page.index, number) for number in numbers)
+        return real(page, numbers)
+
+    monkeypatch.setattr(page_reading, "_stored_bytes", stored)
     source = open_source(path)
     assert source.block == (32, 16, 1)
     assert not touched

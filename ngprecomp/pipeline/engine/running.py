@@ -127,12 +127,17 @@ def _made_cells(job: Job, footprint: Box) -> Iterator[tuple[Box, Cell]]:
         yield from _mapped(job, descent, [cell for unit in _units(job, footprint) for cell in _cells(job, unit)])
         return
     for unit in _units(job, footprint):
-        box = job.round.needed(unit)[0]
-        voxels = job.read(box)
-        make = partial(make_cell, job.round, voxels=voxels, lo=box.lo, skip_empty=job.skip_empty)
-        for number, (cell, made) in enumerate(_mapped(job, make, _cells(job, unit))):
-            made.voxels_read = 0 if number else math.prod(box.size)
-            yield cell, made
+        yield from _made_of_unit(job, unit)
+
+
+def _made_of_unit(job: Job, unit: Box) -> Iterator[tuple[Box, Cell]]:
+    """Yield the cells of a unit; its voxels are gone when the next one is read."""
+    box = job.round.needed(unit)[0]
+    voxels = job.read(box)
+    make = partial(make_cell, job.round, voxels=voxels, lo=box.lo, skip_empty=job.skip_empty)
+    for number, (cell, made) in enumerate(_mapped(job, make, _cells(job, unit))):
+        made.voxels_read = 0 if number else math.prod(box.size)
+        yield cell, made
 
 
 def _cells(job: Job, unit: Box) -> list[Box]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 Gaps = Literal["error", "close", "blank"]
 Header = TypeVar("Header")
 MOST_NAMED = 5
-HEADER_THREADS = 8  # opening a file waits for the disk or the network, not for the processor
+HEADER_THREADS = 8  # for files that are waited for: from the network, or a disk
+BATCH = 16
+QUICK = 1e-3  # seconds for a file: threads take three times as long as one for headers that are in memory
 
 
 def place_slices(files: list[str], numbering: Numbering, name: str, gaps: Gaps) -> tuple[int, dict[int, str]]:
@@ -65,8 +68,7 @@ def common_header(files: list[str], name: str, read: Callable[[str], Header]) ->
     SourceError
         Files differ from most; up to five are named.
     """
-    with ThreadPoolExecutor(HEADER_THREADS) as pool:
-        headers = list(pool.map(read, files))
+    headers = _headers(files, read)
     usual, count = Counter(headers).most_common(1)[0]
     odd = [f"{path} {header}" for path, header in zip(files, headers, strict=True) if header != usual]
     if odd:
@@ -75,6 +77,18 @@ def common_header(files: list[str], name: str, read: Callable[[str], Header]) ->
             f"{name} holds {count} slices of {usual} and {len(odd)} that differ: {'; '.join(odd[:MOST_NAMED])}{more}"
         )
     return usual
+
+
+def _headers(files: list[str], read: Callable[[str], Header]) -> list[Header]:
+    """Read the headers of all files in this thread, in several from where on they are waited for."""
+    headers = [read(files[0])]  # loads what reads headers
+    while len(headers) < len(files):
+        began, done = time.perf_counter(), len(headers)
+        headers += map(read, files[done : done + BATCH])
+        if time.perf_counter() - began > QUICK * BATCH:
+            with ThreadPoolExecutor(HEADER_THREADS) as pool:
+                headers += pool.map(read, files[len(headers) :])
+    return headers
 
 
 def _span(files: list[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,19 +14,18 @@ from ngprecomp.sources.axes import asked_axes_note, parse_axes
 from ngprecomp.sources.sharing import share
 from ngprecomp.sources.stacks.placing import Gaps, common_header, place_slices, stack_note
 from ngprecomp.sources.stacks.slice_names import choose_slices, number_slices
+from ngprecomp.sources.stacks.slice_pages import SlicePages, slice_page
 from ngprecomp.sources.stored import StoredSource, check_array, native, sizes
 from ngprecomp.sources.tally import Tally
-from ngprecomp.sources.tiff.file import LETTERS, open_tiff, opened, read_pages
-from ngprecomp.sources.tiff.metadata import check_promises
-from ngprecomp.sources.tiff.pages import Page, axis_places, check_page, five_axes, page_block
+from ngprecomp.sources.tiff.file import LETTERS, open_tiff, opened
+from ngprecomp.sources.tiff.page_reading import read_pages
+from ngprecomp.sources.tiff.pages import TiffPage, axis_places, five_axes, page_block
 from ngprecomp.sources.tiff.sizes import read_voxel_size
 from ngprecomp.sources.tiff.values import value_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Executor
-
-    import tifffile
 
     from ngprecomp.sources.axes import Region
     from ngprecomp.sources.protocol import Voxels
@@ -62,14 +60,15 @@ def open_slices(paths: Iterable[str], name: str, axes: str | None, gaps: Gaps) -
         return dataclasses.replace(source, notes=(*source.notes, *notes))
     numbering = number_slices(files, name)
     depth, slots = place_slices(files, numbering, name, gaps)
-    header = common_header(files, name, _checked_header)
+    pages = SlicePages(files[0])
+    header = common_header(files, name, lambda path: _header(pages.page(path).keyframe))
     check_array(name, header.shape, np.dtype(header.dtype))
     with opened(files[0]) as file:
         page = slice_page(file, files[0])
         block = (1, *page_block(page, axis_places(page, files[0])))
         resolution, size_notes = read_voxel_size(file, page, 0)
         size_notes = (*size_notes, *value_notes(page, file.imagej_metadata, files[0]))
-    stored = SliceArray(slots, header, (depth, *header.shape), block)
+    stored = SliceArray(slots, pages, header, (depth, *header.shape), block)
     asked = axes or "z" + "".join(LETTERS.get(letter, "?") for letter in header.axes)
     order = parse_axes(asked, stored.shape, name)
     axes_note = asked_axes_note(order, stored.shape) if axes else f"axes {order}: slices along z"
@@ -82,6 +81,7 @@ class SliceArray:
     """Files along the first axis; where `slots` has none there is a slice of zeros."""
 
     slots: dict[int, str]
+    pages: SlicePages = field(compare=False)
     header: SliceHeader
     shape: tuple[int, ...]
     block: tuple[int, ...]
@@ -122,51 +122,13 @@ class SliceArray:
         if path is None:
             target[...] = 0
             return
-        with opened(path) as file:
-            page = slice_page(file, path)
-            if _header(page) != self.header:
-                raise SourceError(f"{path} has changed: expected {self.header}, found {_header(page)}")
-            check_page(page, path)
-            inside = five_axes(region, axis_places(page, path))
-            read_pages([(page, target.reshape(sizes(inside)))], inside, path, None, self.decoded)
+        page = self.pages.page(path)
+        keyframe = page.keyframe
+        if _header(keyframe) != self.header:
+            raise SourceError(f"{path} has changed: expected {self.header}, found {_header(keyframe)}")
+        inside = five_axes(region, axis_places(keyframe, path))
+        read_pages([(page, target.reshape(sizes(inside)))], inside, path, None, self.decoded)
 
 
-def _checked_header(path: str) -> SliceHeader:
-    """Return the header of a file that holds one slice.
-
-    Raises
-    ------
-    SourceError
-        It holds several pages or is damaged.
-    """
-    with opened(path) as file:
-        check_promises(file, path)
-        page = slice_page(file, path)
-        check_page(page, path)
-        return _header(page)
-
-
-def slice_page(file: tifffile.TiffFile, path: str) -> Page:
-    """Return the only page of a file, or the only one that is no thumbnail of it.
-
-    Thumbnails say that they are reduced images, or have at most half the width and half the length.
-
-    Raises
-    ------
-    SourceError
-        The file holds several slices.
-    """
-    pages: list[Page] = list(file.pages) if file.pages.is_multipage else [file.pages[0]]
-    full = max(pages, key=lambda page: math.prod(page.shape))
-    only = all(page is full or page.is_reduced or _is_smaller(page, full) for page in pages)
-    if not only or (file.imagej_metadata or {}).get("images", 1) > 1:
-        raise SourceError(f"{path} holds several pages; each file of a stack holds one slice")
-    return full
-
-
-def _is_smaller(page: Page, full: Page) -> bool:
-    return bool(2 * page.imagewidth <= full.imagewidth and 2 * page.imagelength <= full.imagelength)
-
-
-def _header(page: Page) -> SliceHeader:
-    return SliceHeader(page.shape, page.axes, str(np.dtype(page.dtype)))
+def _header(keyframe: TiffPage) -> SliceHeader:
+    return SliceHeader(keyframe.shape, keyframe.axes, str(np.dtype(keyframe.dtype)))

@@ -14,21 +14,16 @@ import tifffile
 from ngprecomp.errors import NgprecompError, NotFoundError, SourceError
 from ngprecomp.sources.axes import Axes, Region, asked_axes_note, count_axes, parse_axes
 from ngprecomp.sources.raw import RawArray
-from ngprecomp.sources.sharing import share
 from ngprecomp.sources.stored import StoredArray, StoredSource, check_array, native, sizes
 from ngprecomp.sources.tally import Tally
 from ngprecomp.sources.tiff.log import held_back_log
 from ngprecomp.sources.tiff.metadata import check_ome, check_promises
+from ngprecomp.sources.tiff.page_reading import read_pages
 from ngprecomp.sources.tiff.pages import (
     Page,
-    Segments,
     axis_places,
-    damaged,
     five_axes,
-    is_plain,
     page_block,
-    read_plain,
-    read_segment,
 )
 from ngprecomp.sources.tiff.positions import read_voxel_offset
 from ngprecomp.sources.tiff.series import checked_pages, choose_series, told_shape
@@ -174,7 +169,7 @@ class TiffPages:
     @property
     def files(self) -> tuple[str, ...]:
         """The file, and those that hold further pages of its series."""
-        return tuple(dict.fromkeys(os.path.abspath(page.parent.filehandle.path) for page in self._loaded()))
+        return tuple(dict.fromkeys(os.path.abspath(page.path) for page in self._loaded()))
 
     @property
     def decoded_bytes(self) -> int:
@@ -223,29 +218,3 @@ class TiffPages:
 
     def _read_headers(self, file: tifffile.TiffFile) -> list[Page]:
         return checked_pages([file.series[number] for number in self._numbers], self._name)
-
-
-def read_pages(
-    pages: list[tuple[Page, Voxels]], region: Region, name: str, pool: Executor | None, decoded: Tally
-) -> None:
-    """Fill for each page its array with the same region; both have the five axes of `tiff_pages`; `decoded` counts."""
-    jobs = [
-        (page, target, number)
-        for page, target in pages
-        for number in ([None] if is_plain(page) else Segments.of(page.keyframe).touched(region))
-    ]
-
-    def work(job: tuple[Page, Voxels, int | None]) -> None:
-        page, target, number = job
-        try:
-            if number is None:
-                read_plain(page, region, target)
-                decoded.add(target.nbytes)
-            else:
-                decoded.add(read_segment(page, number, region, target))
-        except (MemoryError, PermissionError):
-            raise
-        except Exception as error:  # each codec of imagecodecs raises its own kind
-            raise damaged(page, name, error) from error
-
-    share(work, jobs, pool)

@@ -28,13 +28,15 @@ def check_promises(file: tifffile.TiffFile, path: str) -> None:
         if len(pointer) < file.tiff.offsetsize or struct.unpack(file.tiff.offsetformat, pointer)[0] != 0:
             raise SourceError(f"{path} is cut off at byte {file.filehandle.size}: page {len(file.pages)} is missing")
     images = (file.imagej_metadata or {}).get("images", 1)
-    pages = sum(math.prod(series.shape) // math.prod(series.keyframe.shape) for series in file.series)
-    if images > pages * file.series[0].keyframe.shaped[0]:  # separate samples may be counted as images
-        raise SourceError(f"{path} is cut off: ImageJ wrote {images} images, {pages} are left")
+    if images > 1:
+        pages = sum(math.prod(series.shape) // math.prod(series.keyframe.shape) for series in file.series)
+        if images > pages * file.series[0].keyframe.shaped[0]:  # separate samples may be counted as images
+            raise SourceError(f"{path} is cut off: ImageJ wrote {images} images, {pages} are left")
     promised = sum(math.prod(told["shape"]) for told in file.shaped_metadata or () if "shape" in told)
-    found = sum(math.prod(series.shape) for series in file.series)
-    if promised > found:
-        raise SourceError(f"{path} is cut off: its description promises {promised} values, {found} are left")
+    if promised:
+        found = sum(math.prod(series.shape) for series in file.series)
+        if promised > found:
+            raise SourceError(f"{path} is cut off: its description promises {promised} values, {found} are left")
 
 
 def check_ome(file: tifffile.TiffFile, path: str) -> None:

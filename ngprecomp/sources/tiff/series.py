@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ngprecomp.errors import NotFoundError, SourceError
-from ngprecomp.sources.tiff.pages import Page, check_page
+from ngprecomp.sources.tiff.pages import Page, TiffPage, checked_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,14 +75,12 @@ def checked_pages(series: Series, name: str) -> list[Page]:
     SourceError
         A page is missing, or its data leave the file or cannot be as large as it claims.
     """
-    pages: list[Page] = [one[number] for one in series for number in range(len(one))]
-    for number, page in enumerate(pages):
-        if page is None:
-            raise SourceError(f"{name}: page {number} of the series is missing in the file")
-        check_page(page, name)
-        _ = page.keyframe.decode  # some codecs look into the file when the function is made: while it is open
-    # tifffile gathers pages of the same compression: the file's order is that of the slices
-    return pages if len(series) == 1 else sorted(pages, key=lambda page: page.treeindex)
+    pages: list[TiffPage] = [one[number] for one in series for number in range(len(one))]
+    if None in pages:
+        raise SourceError(f"{name}: page {pages.index(None)} of the series is missing in the file")
+    if len(series) > 1:  # tifffile gathers pages of the same compression: the file's order is that of the slices
+        pages.sort(key=lambda page: page.treeindex)
+    return [checked_page(page, name) for page in pages]
 
 
 def _is_reduced(series: tifffile.TiffPageSeries, largest: int) -> bool:
