@@ -11,16 +11,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.extending import intrinsic
 
 from ngprecomp.errors import OptionError, OutOfBoundsError
 from ngprecomp.kernels import streaming
-from ngprecomp.kernels.aligned import CACHE_LINE, aligned_empty
+from ngprecomp.kernels.aligned import aligned_empty
 from ngprecomp.kernels.jit import inline, kernel
 from ngprecomp.kernels.morton_bits import bit_order, morton_bits
-from ngprecomp.kernels.row_vectors import Part, Row, fill_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["compressed_morton_code", "grid_positions", "morton_bits"]
 
 _DIGIT_BITS = 10
-_TOGETHER = 512  # keys that are packed, then looked up, within the first cache
+_TOGETHER = 128  # keys that are packed, then looked up, within the first cache
 U = np.uint64
 
 
@@ -179,33 +177,25 @@ def _permuted(word, values, digits):
     return moved
 
 
-def _codes_writer() -> Callable[..., Any]:
-    """Return a function (words, codes, to, count, streams) that copies the first words to `codes`."""
+def _code_writer() -> Callable[..., Any]:
+    """Return a function (codes, i, code, streams) that sets a code."""
 
-    def interpreted(words: NDArray[Any], codes: NDArray[Any], to: int, count: int, _streams: bool) -> None:
-        codes[to : to + count] = words[:count]
+    def interpreted(codes: NDArray[Any], i: int, code: int, _streams: bool) -> None:
+        codes[int(i)] = code
 
-    def compiled(_context: Any, words: Any, codes: Any, _to: Any, _count: Any, _streams: Any) -> Any:
+    def compiled(_context: Any, codes: Any, _i: Any, _code: Any, _streams: Any) -> Any:
         def generate(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-            source, target, to, count, streams = arguments
-            first = context.make_array(words)(context, builder, source).data
-            results = builder.gep(context.make_array(codes)(context, builder, target).data, [to])
-
-            def fill(part: Part) -> None:
-                vector = ir.VectorType(first.type.pointee, part.lanes)
-                word = builder.bitcast(builder.gep(first, [part.first]), vector.as_pointer())
-                place = builder.gep(results, [part.first])
-                streaming.store(builder, builder.load(word, align=8), place, 8, builder.and_(streams, part.is_alone))
-
-            fill_row(builder, Row(results, 8, count, streams), count, [CACHE_LINE // 8, 1], fill)
+            array, i, code, streams = arguments
+            data = context.make_array(codes)(context, builder, array).data
+            streaming.store_word(builder, code, builder.gep(data, [i]), streams)
             return context.get_dummy_value()
 
-        return types.void(words, codes, types.intp, types.intp, types.boolean), generate
+        return types.void(codes, types.uint64, types.uint64, types.boolean), generate
 
     return interpreted if config.DISABLE_JIT else intrinsic(compiled)  # type: ignore[attr-defined]
 
 
-_write_codes = _codes_writer()
+_write_code = _code_writer()
 
 
 @kernel
@@ -230,8 +220,7 @@ def _encode(positions, grid, bits, tables, codes, streams):
             outside |= U(x >= end_x) | U(y >= end_y) | U(z >= end_z)
             words[i] = x | (y << above_x) | (z << above_y)
         for i in range(count):
-            words[i] = _permuted(words[i], values, digits)
-        _write_codes(words, codes, np.intp(first), np.intp(count), streams)
+            _write_code(codes, first + i, _permuted(words[i], values, digits), streams)
     return outside == U(0)
 
 

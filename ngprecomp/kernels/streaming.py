@@ -61,7 +61,19 @@ def store(builder: Any, vector: Any, place: Any, align: int, streams: Any) -> No
     aligned = builder.icmp_unsigned("==", builder.and_(address, address.type(nbytes - 1)), address.type(0))
     with builder.if_else(builder.and_(streams, aligned)) as (past, through):
         with past:
-            stored = builder.store(vector, pointer, align=nbytes)
-            stored.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+            _pass_caches(builder, builder.store(vector, pointer, align=nbytes))
         with through:
             builder.store(vector, pointer, align=align)
+
+
+def store_word(builder: Any, word: Any, place: Any, streams: Any) -> None:
+    """Store one of many words of 64 bits that follow each other, past the caches if `streams`."""
+    with builder.if_else(streams) as (past, through):
+        with past:
+            _pass_caches(builder, builder.store(word, place))
+        with through:
+            builder.store(word, place)
+
+
+def _pass_caches(builder: Any, stored: Any) -> None:
+    stored.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
