@@ -57,10 +57,12 @@ def _picked_windows() -> Callable[..., Any]:
                 start = builder.gep(line, [builder.mul(part.first, count.type(width))])
                 voxels = builder.load(builder.bitcast(start, row.as_pointer()), align=align)
                 picked = moved(builder, voxels, range(0, width * part.lanes, width))
-                place = builder.gep(results, [part.first])
-                streaming.store(builder, picked, place, align, builder.and_(streams, part.is_alone))
+                # Past the caches it would take up to twice the time.
+                place = builder.bitcast(builder.gep(results, [part.first]), picked.type.as_pointer())
+                builder.store(picked, place, align=align)
 
-            fill_row(builder, Row(results, align, count, streams), count, [CACHE_LINE // align, 1], fill)
+            row = Row(results, align, count, streams=ir.IntType(1)(0))
+            fill_row(builder, row, count, [CACHE_LINE // align, 1], fill)
             return context.get_dummy_value()
 
         index = types.intp
