@@ -182,14 +182,7 @@ def decode_blocks(words, shape, block, out, at, lo, size):
                         labels[i] = words[U(table) + i]
                     _write_rows(words, values, bits, labels, places, target)
                     continue
-                if bits <= 4:
-                    known = _look_up_bits(words, table, entries, values, bits, places, target)
-                elif bits == 8:
-                    known = _look_up(words, table, entries, words.view(np.uint8)[4 * values :], places, target)
-                elif bits == 16:
-                    known = _look_up(words, table, entries, words.view(np.uint16)[2 * values :], places, target)
-                else:
-                    known = _look_up(words, table, entries, words[values:], places, target)
+                known = _look_up(words, table, entries, values, bits, places, target)
                 if not known:
                     return number, INDEX_OUTSIDE
     return 0, DECODED
@@ -231,8 +224,8 @@ def _write_rows(words, values, bits, labels, places, target):
 
 
 @inline
-def _look_up_bits(words, table, entries, values, bits, places, target):
-    """Write a part of a block whose indices are parts of a byte; return whether all of them lie in the buffer."""
+def _look_up(words, table, entries, values, bits, places, target):
+    """Write a part of a block label by label; return whether all of its indices lie in the buffer."""
     block, first, extent = places
     flat, corner, pitch, plane = target
     per_label = U(_words_of(flat))
@@ -248,23 +241,4 @@ def _look_up_bits(words, table, entries, values, bits, places, target):
                     return False
                 flat[line + x] = _label(words, base + per_label * index, per_label)
                 bit += width
-    return True
-
-
-@inline
-def _look_up(words, table, entries, indices, places, target):
-    """Write a part of a block from indices of whole bytes; return whether all of them lie in the buffer."""
-    block, first, extent = places
-    flat, corner, pitch, plane = target
-    per_label = U(_words_of(flat))
-    base, limit = U(table), U(entries)
-    for z in range(extent[0]):
-        for y in range(extent[1]):
-            line = U(corner + z * plane + y * pitch)
-            start = U(first[2] + block[2] * (first[1] + y + block[1] * (first[0] + z)))
-            for x in range(U(extent[2])):
-                index = U(indices[start + x])
-                if index >= limit:
-                    return False
-                flat[line + x] = _label(words, base + per_label * index, per_label)
     return True
