@@ -58,7 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     samples = Samples(asked.data, sample_cache(), QUICK_EDGE if asked.quick else EDGE)
     results = Results(samples.origin, asked.rounds)
     if not results.load(asked.json):
-        print(f"{asked.json} was measured under other conditions and begins anew")
+        before = asked.json.replace(asked.json.with_suffix(".before.json"))
+        print(f"{asked.json} was measured under other conditions and begins anew; the old one is {before}")
     with tempfile.TemporaryDirectory(prefix="ngprecomp-", dir=_in_memory()) as folder:
         setting = Setting(samples, Path(folder), asked.rounds, asked.quick, asked.large)
         names = [benchmark.name for benchmark in benchmarks(setting)]

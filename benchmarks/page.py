@@ -38,10 +38,16 @@ def measured(results: Results, rows: Sequence[Row]) -> str:
 
 def losses(rows: Sequence[Row]) -> str:
     """Return which jobs are slower or larger than the peer, and which miss their goal."""
-    behind = [row for row in rows if row.ratio and row.peer and (row.ratio > 1 if row.at_most else row.ratio < 1)]
+    behind = [row for row in rows if _is_behind(row)]
     missed = [row for row in rows if row.verdict in ("below", "memory")]
     lists = {"Behind the peer": behind, "Below the goal": missed}
     return "\n".join(f"* {title}: {_named(found)}." for title, found in lists.items())
+
+
+def _is_behind(row: Row) -> bool:
+    if row.ratio is None or row.theirs is None:
+        return False
+    return row.ours > row.theirs if row.at_most else row.ratio < 1
 
 
 def _named(rows: Sequence[Row]) -> str:

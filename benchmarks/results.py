@@ -1,6 +1,6 @@
 """What was measured, kept as JSON: benchmarks that run again replace their old results, the others stay.
 
-Results of another machine or of other versions never mix: such a file begins anew.
+Results of another machine, of other versions or numbers of rounds never mix: such a file begins anew.
 """
 
 from __future__ import annotations
