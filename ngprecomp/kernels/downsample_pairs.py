@@ -201,7 +201,7 @@ def _windows(width: int, vector_bytes: Iterable[int]) -> Callable[..., Any]:
     ) -> None:  # fmt: skip
         starts = [index + z * plane + y * pitch for z in range(len(depth)) for y in range(2)]
         voxels = np.arange(width * count)
-        voxels[-1] -= cut
+        voxels[-1:] -= cut
         rows = np.stack([values[start + voxels].reshape(count, width) for start in starts])
         out[to : to + count] = _INTERPRETED[len(method)](rows.transpose(0, 2, 1).reshape(2 * len(depth) * width, count))
 
@@ -258,9 +258,8 @@ def reduce_pairs(voxels, begin, out, at, size, streams, depth, method):
     values, results = voxels.reshape(-1), out.reshape(-1)
     pitch, plane = voxels.shape[2], voxels.shape[1] * voxels.shape[2]
     left, right = 1 if begin[2] < 0 else 0, min(size[2], (voxels.shape[2] - begin[2]) // 2)
-    cut = right < size[2]
-    if cut and right > left:
-        right += 1
+    cut = left < right < size[2]
+    right += cut
     for k in range(size[0]):
         upper, below = _place(begin[0] + len(depth) * k, len(depth), voxels.shape[0], plane)
         for j in range(size[1]):

@@ -20,10 +20,8 @@ from ngprecomp.kernels.aligned import CACHE_LINE
 
 LARGE = 2**22  # bytes that a kernel reads or writes; below, all this costs more than it gains (1 MB: up to a third)
 STEP = CACHE_LINE // 2  # one load to a line is not noticed by the processor, four cost time
-SHORTEST, LONGEST = (
-    2**9,
-    2**13,
-)  # bytes of rows that are touched; longer ones leave the first cache before they are used
+# Bytes of rows that are touched: longer ones leave the first cache before they are used.
+SHORTEST, LONGEST = 2**9, 2**13
 
 
 def touch(builder: Any, first: Any, nbytes: Any) -> None:
