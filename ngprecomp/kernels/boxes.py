@@ -14,7 +14,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import config, types
 from numba.extending import intrinsic
 
-from ngprecomp.kernels.jit import inline, kernel
+from ngprecomp.kernels.jit import inline, kernel, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,8 +61,8 @@ def copy_boxes(
         sources, los, widths = [*sources, *sources], [*los, *los], [*widths, 0]
     (first, second), (lo, next_lo), (width, next_width) = sources, los, widths
     _copy_rows(
-        (_read_only(first), _read_only(second)), (first.shape, second.shape), (lo, next_lo), (width, next_width),
-        _octets(target), target.shape, at, (depth, height), target.itemsize,
+        (read_only(_octets(first)), read_only(_octets(second))), (first.shape, second.shape), (lo, next_lo),
+        (width, next_width), _octets(target), target.shape, at, (depth, height), target.itemsize,
     )  # fmt: skip
 
 
@@ -77,13 +77,6 @@ def _octets(voxels: NDArray[Any]) -> NDArray[Any]:
     """Return C-contiguous voxels as bytes that share their memory."""
     assert voxels.flags.c_contiguous, f"the strides are {voxels.strides}"
     return voxels.reshape(-1).view(np.uint8)
-
-
-def _read_only(voxels: NDArray[Any]) -> NDArray[Any]:
-    """Return voxels as bytes that are read only, always, so that the kernel sees one type of array."""
-    octets = _octets(voxels)
-    octets.flags.writeable = False
-    return octets
 
 
 def _mover(count: int) -> Callable[..., None]:

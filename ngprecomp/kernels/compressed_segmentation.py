@@ -24,6 +24,7 @@ from ngprecomp.kernels.compressed_segmentation_encode import (
     TOO_MANY_LABELS,
     encode_blocks,
 )
+from ngprecomp.kernels.jit import read_only
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,7 @@ def encode_channel(
     """
     if 0 in size:
         return 0, ENCODED
-    position, fault = encode_blocks(_read_only(voxels), lo, size, block, out)
+    position, fault = encode_blocks(read_only(voxels), lo, size, block, out)
     return int(position), int(fault)
 
 
@@ -116,12 +117,5 @@ def decode_channel(
     """
     if 0 in size:
         return 0, DECODED
-    position, fault = decode_blocks(_read_only(words), shape, block, out, at, lo, size)
+    position, fault = decode_blocks(read_only(words), shape, block, out, at, lo, size)
     return int(position), int(fault)
-
-
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """Return a read-only view, which every input can become without a copy: one compiled version per dtype."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

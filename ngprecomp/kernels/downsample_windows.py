@@ -25,6 +25,7 @@ from ngprecomp.kernels.downsample_order import order_of_windows
 from ngprecomp.kernels.downsample_pairs import METHODS as METHODS_OF_PAIRS
 from ngprecomp.kernels.downsample_pairs import reduce_pairs
 from ngprecomp.kernels.downsample_stride import pick_voxels
+from ngprecomp.kernels.jit import read_only
 from ngprecomp.kernels.streaming import LARGE
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def reduce_windows(voxels: Voxels, out: Voxels, box: Windows, method: str) -> No
         The mean of more than 2**30 voxels is asked for.
     """
     # One array type per dtype reaches the kernels: read-only in, writable out, both C-contiguous.
-    source = voxels.view()
-    source.flags.writeable = False
+    source = read_only(voxels)
     start, at, size, window = box
     streams = prod(size) * prod(window) * out.itemsize >= LARGE
     if method == "stride":

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,3 +24,10 @@ def kernel(function: F) -> F:
 def inline(function: F) -> F:
     """Compile `function` as a helper that LLVM always inlines into the kernels of the same file."""
     return cast("F", numba.njit(nogil=True, error_model="numpy", forceinline=True)(function))
+
+
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that can be read only, which every input becomes without a copy: one compiled version per dtype."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

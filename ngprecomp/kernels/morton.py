@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from ngprecomp.errors import OptionError, OutOfBoundsError
 from ngprecomp.kernels import streaming
 from ngprecomp.kernels.aligned import aligned_empty
-from ngprecomp.kernels.jit import inline, kernel
+from ngprecomp.kernels.jit import inline, kernel, read_only
 from ngprecomp.kernels.morton_bits import bit_order, morton_bits
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def compressed_morton_code(positions: ArrayLike, grid_shape: Sequence[int]) -> N
     if given.ndim == 0 or given.shape[-1] != 3:
         raise OptionError(f"positions are x, y, z along the last axis; their shape is {given.shape}")
     # Values of 2**63 and above turn negative here, and are refused as such.
-    flat = _read_only(given.astype(np.int64, copy=False).reshape(-1, 3))
+    flat = read_only(np.ascontiguousarray(given.astype(np.int64, copy=False).reshape(-1, 3)))
     codes = aligned_empty((len(flat),), np.uint64)
     x, y, z = map(int, grid_shape)
     tables = _tables(np.argsort(_packed_places(bits)))
@@ -108,7 +108,7 @@ def grid_positions(codes: ArrayLike, grid_shape: Sequence[int]) -> NDArray[np.in
     given = _integers(codes, "codes")
     if given.dtype.kind == "i":
         _refuse_first(given.ravel(), (given < 0).ravel(), "chunk id", grid_shape)
-    flat = _read_only(given.astype(np.uint64, copy=False).reshape(-1))
+    flat = read_only(np.ascontiguousarray(given.astype(np.uint64, copy=False).reshape(-1)))
     positions = np.empty((len(flat), 3), np.int64)
     x, y, z = map(int, grid_shape)
     if not _decode(flat, (x, y, z), bits, _tables(_packed_places(bits)), positions):
@@ -125,13 +125,6 @@ def _integers(values: ArrayLike, what: str) -> NDArray[Any]:
     if array.dtype.kind not in "iu" and array.size:
         raise OptionError(f"{what} must be an array of integers of at most 64 bits, not of {array.dtype}")
     return array
-
-
-def _read_only(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a contiguous array that can be read only: the one type for which the kernels are compiled."""
-    view = np.ascontiguousarray(values).view()
-    view.flags.writeable = False
-    return view
 
 
 def _refuse_first(values: NDArray[Any], wrong: NDArray[np.bool_], what: str, grid_shape: Sequence[int]) -> None:

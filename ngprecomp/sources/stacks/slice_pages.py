@@ -52,7 +52,7 @@ class SlicePages:
             with open(path, "rb", buffering=0) as file:
                 strips = known.strips(file.fileno())
                 size = os.fstat(file.fileno()).st_size
-        except FileNotFoundError:
+        except OSError:  # `opened` says what is wrong
             return None
         return None if strips is None else Page(first.keyframe, path, size, first.index, *strips, first.jpegtables)
 
